@@ -1,0 +1,252 @@
+# provisor: one non-recursive GNU Makefile. `make help` lists the targets.
+#
+# Sources are found by folder: a new file in a folder below needs no line here.
+
+VERSION := $(shell cat VERSION)
+VARIANT ?= release
+B := build/$(VARIANT)
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share/provisor
+MANDIR ?= $(PREFIX)/share/man
+COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+
+CC ?= cc
+AR ?= ar
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+
+# --- libraries ---------------------------------------------------------------
+
+PKGS := libcrypto p11-kit-1 libserialport libcjson popt libelf sqlite3
+NOPKG := clean help format dist
+ifneq ($(filter-out $(NOPKG),$(or $(MAKECMDGOALS),all)),)
+MISSING := $(strip $(foreach p,$(PKGS),$(shell $(PKG_CONFIG) --exists $(p) || echo $(p))))
+ifneq ($(MISSING),)
+$(error missing libraries: $(MISSING). On Debian, 'scripts/check' installs them)
+endif
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS))
+endif
+
+# --- flags -------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wcast-qual \
+	-Wwrite-strings -Wmissing-prototypes -Wstrict-prototypes -Wvla \
+	-Wformat=2 -Wundef
+HARDEN := -fstack-protector-strong -fPIC
+LDHARDEN := -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+OPT := -O2 -g
+FORTIFY := -D_FORTIFY_SOURCE=2
+ifneq ($(WERROR),)
+WARN += -Werror
+endif
+ifeq ($(VARIANT),asan)
+OPT := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+FORTIFY :=
+endif
+ifeq ($(VARIANT),coverage)
+OPT := -O0 -g --coverage
+FORTIFY :=
+endif
+
+CPPFLAGS_ALL := -D_DEFAULT_SOURCE -Iinclude -Isrc -I. $(FORTIFY) \
+	-DPV_VERSION='"$(VERSION)"' -DPV_DATADIR='"$(DATADIR)"' $(CPPFLAGS)
+CFLAGS_ALL := -std=c11 $(OPT) $(WARN) $(HARDEN) $(PKG_CFLAGS) \
+	-include src/base/banned.h -MMD -MP $(CFLAGS)
+LDFLAGS_ALL := $(filter -fsanitize% --coverage,$(OPT)) $(LDHARDEN) $(LDFLAGS)
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+# --- what there is -----------------------------------------------------------
+
+LIB_DIRS := src/base src/crypto src/firmware src/chip src/link src/boot \
+	src/license src/ledger src/package src/push formats hsm
+APP_DIRS := device sim cmd
+srcs = $(sort $(wildcard $(addsuffix /*.c,$(1))))
+objs = $(patsubst %.c,$(B)/%.o,$(1))
+
+LIB_SRC := $(call srcs,$(LIB_DIRS))
+APP_SRC := $(call srcs,$(APP_DIRS))
+DEV_SRC := $(call srcs,device) src/base/buf.c
+TEST_SRC := $(sort $(wildcard tests/unit/test_*.c))
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+BENCH_SRC := $(sort $(wildcard bench/*.c))
+PRELOAD_SRC := $(sort $(wildcard tests/preload/*.c))
+HEADERS := $(sort $(wildcard include/provisor/*.h) \
+	$(wildcard $(addsuffix /*.h,$(LIB_DIRS) $(APP_DIRS))))
+
+LIB_A := $(B)/libprovisor.a
+LIB_SO := $(B)/libprovisor.so
+SONAME := libprovisor.so.0
+# The simulator and the device code, for the program and for tests.
+SIM_A := $(B)/libpvsim.a
+PROGRAM := $(B)/provisor
+TESTS := $(patsubst %.c,$(B)/%,$(TEST_SRC))
+FUZZ_REPLAY := $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
+BENCHES := $(patsubst %.c,$(B)/%,$(BENCH_SRC))
+PRELOADS := $(patsubst %.c,$(B)/%.so,$(PRELOAD_SRC))
+CMOCKA_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+
+.PHONY: all lib tests help
+all: $(PROGRAM) $(LIB_A) $(LIB_SO) $(B)/provisor.pc
+
+help:
+	@echo 'all check check-unit check-cli check-layers check-man lint format asan'
+	@echo 'ubsan fuzz coverage bench install dist compdb device-check clean'
+
+# --- build -------------------------------------------------------------------
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+$(LIB_A): $(call objs,$(LIB_SRC))
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(SIM_A): $(call objs,$(call srcs,device sim))
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(LIB_SO): $(call objs,$(LIB_SRC)) src/libprovisor.map
+	$(say) LINK $@
+	$(Q)$(CC) -shared $(filter-out -pie,$(LDFLAGS_ALL)) -Wl,-soname,$(SONAME) \
+	    -Wl,--version-script=src/libprovisor.map -o $@ $(filter %.o,$^) $(PKG_LIBS)
+
+$(PROGRAM): $(call objs,$(call srcs,cmd)) $(SIM_A) $(LIB_A)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+$(B)/provisor.pc: src/provisor.pc.in VERSION
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@PKGS@|$(PKGS)|' $< > $@
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(SIM_A) $(LIB_A)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS) $(CMOCKA_LIBS)
+
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(SIM_A) $(LIB_A)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+$(B)/bench/%: $(B)/bench/%.o $(SIM_A) $(LIB_A)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+$(B)/tests/preload/%.so: tests/preload/%.c
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -shared -fPIC -o $@ $< -ldl
+
+-include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
+.SECONDARY:
+
+# --- checks ------------------------------------------------------------------
+
+.PHONY: check check-unit check-cli check-layers check-man check-fuzz check-headers
+tests: $(TESTS) $(FUZZ_REPLAY) $(PRELOADS)
+
+# Everything, with one closing line 'N passed, N failed'.
+check: all tests
+	$(Q)scripts/run-tests $(B) unit fuzz cli static
+
+check-unit: tests
+	$(Q)scripts/run-tests $(B) unit
+
+check-fuzz: tests
+	$(Q)scripts/run-tests $(B) fuzz
+
+# One topic: make check-cli T=t010
+check-cli: all $(PRELOADS)
+	$(Q)scripts/run-tests $(B) cli $(T)
+
+check-layers:
+	$(Q)scripts/check-layers
+
+check-man: $(PROGRAM)
+	$(Q)scripts/check-man $(PROGRAM)
+
+# Every header compiles alone.
+check-headers:
+	$(Q)for h in $(HEADERS); do \
+	    echo "#include \"$$h\"" | $(CC) $(CPPFLAGS_ALL) -std=c11 $(WARN) \
+		$(PKG_CFLAGS) -Werror -fsyntax-only -x c - || exit 1; done
+
+.PHONY: lint format asan ubsan fuzz coverage bench compdb device-check
+lint: check-layers check-headers check-man
+	$(Q)scripts/lint
+
+format:
+	$(Q)git ls-files -co --exclude-standard '*.c' '*.h' | xargs -r clang-format -i
+
+# Address and undefined-behaviour sanitizers over every test.
+asan ubsan:
+	$(Q)$(MAKE) VARIANT=asan check
+
+coverage:
+	$(Q)$(MAKE) VARIANT=coverage check
+	$(Q)scripts/coverage build/coverage
+
+# libFuzzer, each target for FUZZ_SECONDS.
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz $(patsubst tests/fuzz/%.c,%,$(FUZZ_SRC))
+
+bench: all $(BENCHES)
+	$(Q)scripts/bench $(B)
+
+compdb:
+	$(Q)bear -- $(MAKE) -B all tests
+
+# The device code as firmware: freestanding, and for Cortex-M33 where the
+# cross compiler is installed.
+DEV_FLAGS := -std=c11 -Os -ffreestanding -Wall -Wextra -Werror -Iinclude -Isrc -I.
+ARM_CC ?= arm-none-eabi-gcc
+device-check:
+	@mkdir -p build/device
+	$(Q)for f in $(DEV_SRC); do \
+	    $(CC) $(DEV_FLAGS) -c -o build/device/host-$$(basename $$f .c).o $$f || exit 1; done
+	@echo 'device: compiles freestanding with $(CC)'
+	$(Q)if command -v $(ARM_CC) >/dev/null; then \
+	    for f in $(DEV_SRC); do $(ARM_CC) -mcpu=cortex-m33 -mthumb $(DEV_FLAGS) \
+		-c -o build/device/arm-$$(basename $$f .c).o $$f || exit 1; done; \
+	    echo 'device: Cortex-M33, bytes:'; arm-none-eabi-size build/device/arm-*.o; \
+	else echo 'device: $(ARM_CC) is not installed, Cortex-M33 not compiled'; fi
+
+# --- install, dist -----------------------------------------------------------
+
+.PHONY: install dist clean
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
+	    $(DESTDIR)$(INCLUDEDIR)/provisor $(DESTDIR)$(DATADIR)/chips \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPDIR)
+	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/provisor
+	$(INSTALL) -m 644 $(LIB_A) $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 755 $(LIB_SO) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libprovisor.so
+	$(INSTALL) -m 644 $(B)/provisor.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	$(INSTALL) -m 644 include/provisor/*.h $(DESTDIR)$(INCLUDEDIR)/provisor/
+	$(INSTALL) -m 644 share/chips/*.json $(DESTDIR)$(DATADIR)/chips/
+	$(INSTALL) -m 644 man/*.1 $(DESTDIR)$(MANDIR)/man1/
+	$(INSTALL) -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5/
+	$(INSTALL) -m 644 share/completion/provisor.bash $(DESTDIR)$(COMPDIR)/provisor
+
+dist:
+	git archive --prefix=provisor-$(VERSION)/ -o build/provisor-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf build

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Campaigns: a budget of licenses for one package key, and the rules that
+ * keep it: counter before license, one number per chip, two anchors.
+ */
+#ifndef PROVISOR_CAMPAIGN_H
+#define PROVISOR_CAMPAIGN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <provisor/err.h>
+#include <provisor/keystore.h>
+#include <provisor/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PV_CAMPAIGN_NAME  64U
+#define PV_CAMPAIGN_TEXT  64U
+#define PV_CAMPAIGN_URI	  512U
+#define PV_CAMPAIGN_TRUST 8U
+
+enum pv_flow {
+	PV_FLOW_SFI = 1,
+	PV_FLOW_SSP = 2,
+};
+
+/* What a campaign is; fixed when it opens. */
+struct pv_campaign {
+	uint8_t id[16]; /* random */
+	char name[PV_CAMPAIGN_NAME];
+	enum pv_flow flow;
+	char product_id[9];
+	char firmware_id[PV_CAMPAIGN_TEXT];
+	uint64_t max_licenses;
+	char license_profile[16];	 /* "resident" */
+	char token_uri[PV_CAMPAIGN_URI]; /* where its keys live */
+	char oem_key_uri[PV_CAMPAIGN_URI];
+	char signer_uri[PV_CAMPAIGN_URI]; /* campaign key, made at creation */
+	uint8_t public_key[64];		  /* of the campaign key */
+	uint8_t nonce[12];		  /* of the package */
+	size_t n_trust;
+	uint8_t trust[PV_CAMPAIGN_TRUST][64]; /* CA public keys */
+
+	/* where it stands, from the ledger */
+	uint64_t issued; /* numbers spent */
+	bool closed;
+};
+
+/* What the rules need from outside, wired by the program. */
+struct pv_campaign_io {
+	struct pv_store *store;
+	struct pv_signer *signer;   /* NULL: reading only */
+	struct pv_wrapper *wrapper; /* NULL: reading only */
+	struct pv_anchor *anchor;   /* NULL: the token is not at hand */
+	const char *station;	    /* may be NULL */
+	const char *operator_id;    /* may be NULL */
+};
+
+/*
+ * Open a campaign: c is complete but for issued and closed; the first entry
+ * is written, then the token anchor. A name in use is PV_E_EXISTS.
+ */
+PV_MUST_USE int pv_campaign_create(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_error *e);
+
+/* Find by name and check the head of its chain. PV_E_NOT_FOUND. */
+PV_MUST_USE int pv_campaign_load(struct pv_store *store, const char *name,
+    struct pv_campaign *ret_c, struct pv_error *e);
+/* The campaign a license names. PV_E_NOT_FOUND. */
+PV_MUST_USE int pv_campaign_load_id(struct pv_store *store,
+    const uint8_t id[16], struct pv_campaign *ret_c, struct pv_error *e);
+PV_MUST_USE int pv_campaign_list(struct pv_store *store,
+    int (*each)(void *ctx, const struct pv_campaign *c), void *ctx,
+    struct pv_error *e);
+
+struct pv_issued {
+	uint8_t data[228]; /* the license */
+	size_t len;
+	uint64_t number;
+	uint64_t left; /* licenses left after this */
+	bool repeated; /* the chip had it already; nothing was spent */
+};
+
+/*
+ * One license for one chip. The certificate is checked first (product id,
+ * point on the curve, signature under a trusted key): PV_E_VERIFY and nothing
+ * is spent. Then, under the campaign's lock: anchors agree (PV_E_ROLLBACK),
+ * budget left (PV_E_LIMIT), number reserved durably in ledger and token,
+ * license made, outcome recorded.
+ */
+PV_MUST_USE int pv_license_issue(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, const uint8_t certificate[136],
+    struct pv_issued *ret_l, struct pv_error *e);
+
+/* What became of a license on the chip; appended to the ledger. */
+struct pv_outcome {
+	uint64_t number; /* license number; 0 when none was spent */
+	bool pass;
+	int code;	   /* enum pv_code, 0 when pass */
+	uint8_t chip[32];  /* SHA-256 of the certificate */
+	char message[128]; /* masked text, may be empty */
+};
+PV_MUST_USE int pv_campaign_record(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, const struct pv_outcome *outcome,
+    struct pv_error *e);
+
+/* Final. Needs signer and anchor. */
+PV_MUST_USE int pv_campaign_close(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_error *e);
+
+/*
+ * Verify a certificate against product id and trusted keys: what
+ * pv_license_issue does first. *ret_ca (may be NULL) is the index in trust.
+ */
+PV_MUST_USE int pv_campaign_check_certificate(const struct pv_campaign *c,
+    const uint8_t certificate[136], size_t *ret_ca, struct pv_error *e);
+
+/*
+ * Signature, campaign id and product id of a license under a campaign; with
+ * a certificate also that it is this chip's product. PV_E_VERIFY.
+ */
+PV_MUST_USE int pv_license_check(const uint8_t *data, size_t len,
+    const uint8_t campaign_public[64], const uint8_t *certificate,
+    struct pv_error *e);
+
+/* --- audit --------------------------------------------------------------- */
+
+struct pv_verify_report {
+	uint64_t entries;
+	uint64_t issued;
+	uint64_t passed, failed; /* recorded outcomes */
+	uint8_t head[32];
+	bool anchor_checked; /* false when io->anchor was NULL */
+};
+/*
+ * Re-check one campaign from its first entry: chain, every signature, every
+ * rule (numbers, limit), and the token's head and count.
+ */
+PV_MUST_USE int pv_ledger_verify(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_verify_report *ret_report,
+    struct pv_error *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

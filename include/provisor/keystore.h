@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Using keys without seeing them. These are the interfaces that the library
+ * calls and that hsm/ (a PKCS#11 token) or a key file implements; only the
+ * program chooses which. All are structs of functions with a context; `free`
+ * ends the context and may be NULL.
+ */
+#ifndef PROVISOR_KEYSTORE_H
+#define PROVISOR_KEYSTORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <provisor/err.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One AES-128 key that encrypts and decrypts packages with AES-GCM. */
+struct pv_sealer {
+	void *ctx;
+	/* Begin a message: 12-byte IV, additional data, direction. */
+	int (*begin)(void *ctx, bool decrypt, const uint8_t iv[12],
+	    const void *aad, size_t aad_len, struct pv_error *e);
+	/* in to out, len bytes; out may equal in. When decrypting a token
+	 * may hold output back: *ret_len says how much came. */
+	int (*update)(void *ctx, const uint8_t *in, size_t len, uint8_t *out,
+	    size_t out_cap, size_t *ret_len, struct pv_error *e);
+	/* Encrypt: writes the tag. Decrypt: checks it (PV_E_VERIFY) and
+	 * delivers what was held back. */
+	int (*finish)(void *ctx, uint8_t tag[16], uint8_t *out, size_t out_cap,
+	    size_t *ret_len, struct pv_error *e);
+	/*
+	 * A name of the key value for the reuse record, the same for a key in
+	 * a file and in a token: SHA-256("provisor/key-id/v1" || c) with
+	 * c = AES-ECB(key, "provisor/key-id1").
+	 */
+	int (*key_id)(void *ctx, uint8_t ret_id[32], struct pv_error *e);
+	void (*free)(void *ctx);
+};
+
+/* One P-256 key that signs 32-byte digests; sig is r then s. */
+struct pv_signer {
+	void *ctx;
+	int (*sign)(void *ctx, const uint8_t digest[32], uint8_t ret_sig[64],
+	    struct pv_error *e);
+	int (*public_key)(void *ctx, uint8_t ret_pub[64], struct pv_error *e);
+	void (*free)(void *ctx);
+};
+
+/*
+ * The in-token steps of a `resident` license: an ephemeral key pair, then
+ * the OEM key wrapped for one chip. ephemeral() begins, wrap() ends; another
+ * ephemeral() drops an unfinished one.
+ */
+struct pv_wrapper {
+	void *ctx;
+	int (*ephemeral)(void *ctx, uint8_t ret_pub[64], struct pv_error *e);
+	/*
+	 * Z = ECDH(ephemeral, chip_pub); KEK = AES-256-ECB(Z, context);
+	 * wrapped = RFC 3394(KEK, OEM key): 24 bytes for a 16-byte key, 40
+	 * for 32. *len is the room in `wrapped` and becomes the length.
+	 */
+	int (*wrap)(void *ctx, const uint8_t chip_pub[64],
+	    const uint8_t context[32], uint8_t *wrapped, size_t *len,
+	    struct pv_error *e);
+	void (*free)(void *ctx);
+};
+
+/* The token's own note of a campaign: small bytes, replaced atomically. */
+#define PV_ANCHOR_MAX 256U
+struct pv_anchor {
+	void *ctx;
+	/* PV_E_NOT_FOUND when the token has none. *len: room, then length. */
+	int (*read)(void *ctx, uint8_t *data, size_t *len, struct pv_error *e);
+	int (*write)(
+	    void *ctx, const uint8_t *data, size_t len, struct pv_error *e);
+	void (*free)(void *ctx);
+};
+
+/* A sealer over a raw 16-byte key held in a secret (copied). */
+struct pv_secret;
+PV_MUST_USE int pv_sealer_from_secret(const struct pv_secret *key,
+    struct pv_sealer *ret_sealer, struct pv_error *e);
+
+/* Calls free when there is one and empties the struct. */
+void pv_sealer_release(struct pv_sealer *s);
+void pv_signer_release(struct pv_signer *s);
+void pv_wrapper_release(struct pv_wrapper *w);
+void pv_anchor_release(struct pv_anchor *a);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
