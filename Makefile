@@ -29,7 +29,7 @@ ifneq ($(MISSING),)
 $(error missing libraries: $(MISSING). On Debian, 'scripts/check' installs them)
 endif
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
-PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS))
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm
 endif
 
 # --- flags -------------------------------------------------------------------

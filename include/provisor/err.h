@@ -85,7 +85,10 @@ int pv_fail(struct pv_error *e, int code, const char *fmt, ...) PV_PRINTF(3, 4);
 int pv_fail_errno(struct pv_error *e, int code, int errno_value,
     const char *fmt, ...) PV_PRINTF(4, 5);
 
-/* Put "CONTEXT: " before the message already recorded; return its code. */
+/*
+ * Put "CONTEXT: " before the message already recorded; return its code. With
+ * e == NULL the code is not known here: PV_E_INTERNAL, so pass one.
+ */
 int pv_wrap(struct pv_error *e, const char *fmt, ...) PV_PRINTF(2, 3);
 
 /* Set the hint, unless one closer to the cause was set; return e->code. */
