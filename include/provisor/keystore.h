@@ -69,12 +69,23 @@ struct pv_wrapper {
 	void (*free)(void *ctx);
 };
 
-/* The token's own note of a campaign: small bytes, replaced atomically. */
+/*
+ * The token's own note of a campaign: small bytes, replaced atomically.
+ *
+ * The first 8 bytes of a note are a big-endian sequence number by contract.
+ * A token cannot replace an object in one step: write() makes the new object
+ * and then destroys the older ones, so that a crash in between leaves old, new
+ * or both, and read() returns the one with the highest number. write() refuses
+ * to go back: a lower number than the token has, or the same number with other
+ * bytes, is PV_E_ROLLBACK.
+ */
+#define PV_ANCHOR_MIN 8U
 #define PV_ANCHOR_MAX 256U
 struct pv_anchor {
 	void *ctx;
 	/* PV_E_NOT_FOUND when the token has none. *len: room, then length. */
 	int (*read)(void *ctx, uint8_t *data, size_t *len, struct pv_error *e);
+	/* len: PV_ANCHOR_MIN .. PV_ANCHOR_MAX, durable when it returns 0. */
 	int (*write)(
 	    void *ctx, const uint8_t *data, size_t len, struct pv_error *e);
 	void (*free)(void *ctx);
