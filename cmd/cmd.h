@@ -4,7 +4,7 @@
  * share, and the ways they print. One file per noun holds its verbs.
  *
  * To add a command: write cmd/NOUN.c with a `const struct pv_verb
- * pv_verbs_NOUN[]` ended by an empty row, name it in the list in main.c, and
+ * pv_verbs_NOUN[]` ended by an empty row, name it in nouns.h and nouns.c, and
  * write man/provisor-NOUN.1 with the same synopsis.
  */
 #ifndef PV_CMD_H
@@ -39,6 +39,7 @@ struct pv_verb {
 struct pv_app {
 	const char *home; /* --home, PROVISOR_HOME, or the XDG default */
 	bool json;	  /* --json: one object on stdout, nothing else */
+	bool json_done;	  /* that object was printed */
 	bool quiet;
 	int verbose;
 	int events_fd;		     /* --events, or -1 */
@@ -87,9 +88,12 @@ int pv_need(struct pv_error *e, const void *value, const char *option);
 void pv_out(const struct pv_app *app, const char *fmt, ...) PV_PRINTF(2, 3);
 /* Talk on stderr; nothing with --quiet or --json. */
 void pv_say(const struct pv_app *app, const char *fmt, ...) PV_PRINTF(2, 3);
-/* With --json: print the object (and free it). Without: only free it. */
+/*
+ * With --json: print the object (and free it); a failure after that prints no
+ * second one. Without: only free it.
+ */
 PV_MUST_USE int pv_out_json(
-    const struct pv_app *app, struct pv_json *root, struct pv_error *e);
+    struct pv_app *app, struct pv_json *root, struct pv_error *e);
 /* Print the object whatever --json says, one line (JSONL exports). */
 PV_MUST_USE int pv_out_json_line(struct pv_json *root, struct pv_error *e);
 /* End the progress bar's line, if one is on the terminal. */

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The list of nouns. To add one: declare its table and put it in its place.
+ */
+#include "cmd/nouns.h"
+
+const struct pv_verb *const pv_nouns[] = {
+	NULL,
+};
