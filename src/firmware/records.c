@@ -147,7 +147,7 @@ check_record(const struct pv_record_parser *p, const struct pv_record *r,
 {
 	uint8_t sum = 0;
 
-	if (r->len <= p->overhead || r->len != r->bytes[0] + p->overhead) {
+	if (r->len < p->overhead || r->len != r->bytes[0] + p->overhead) {
 		if (r->len < p->overhead)
 			return pv_record_fail(p, r->line, e,
 			    "the line is too short for a record");
