@@ -23,6 +23,8 @@ enum pv_line {
 
 struct pv_link {
 	void *ctx;
+	/* Bits a second on the line, for deadlines; 0 when not known. */
+	uint32_t baud;
 	/* Write all `len` bytes. PV_E_TIMEOUT, PV_E_LINK (gone). */
 	int (*write)(void *ctx, const uint8_t *data, size_t len,
 	    int64_t deadline_ms, struct pv_error *e);
@@ -37,15 +39,30 @@ struct pv_link {
 };
 
 /*
- * Open "usart:PATH[@BAUD]" or "tcp:HOST:PORT". 8 data bits, even parity, one
- * stop bit, default 115200 baud. Missing, busy: PV_E_LINK.
+ * Open "usart:PATH[@BAUD]" or "tcp:HOST:PORT" ("tcp:[::1]:PORT" too). 8 data
+ * bits, even parity, one stop bit, default 115200 baud. Missing, busy:
+ * PV_E_LINK; text that names no port: PV_E_USAGE.
  */
 PV_MUST_USE int pv_link_open(
     const char *port, struct pv_link *ret_link, struct pv_error *e);
 /* Over an open descriptor (a pty, a socket), which the link then owns. */
 PV_MUST_USE int pv_link_fd(
     int fd, struct pv_link *ret_link, struct pv_error *e);
+/* Ends the link and empties the struct; an empty one is allowed. */
 void pv_link_release(struct pv_link *link);
+
+/* A serial port of this machine; texts are masked, "" when not known. */
+struct pv_port_info {
+	char port[264]; /* as pv_link_open takes it: "usart:/dev/ttyUSB0" */
+	char description[128];
+	char manufacturer[64];
+	char serial[64];
+	int vendor_id, product_id; /* USB ids, -1 when not USB */
+};
+/* Call `each` for every port, in name order; stops at nonzero. */
+PV_MUST_USE int pv_link_list(
+    int (*each)(void *ctx, const struct pv_port_info *port), void *ctx,
+    struct pv_error *e);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The system bootloader of STM32 microcontrollers over a serial line, as a
+ * host sees it (ST AN3155). One session over one link; every operation is
+ * bounded in time whatever the device does, retries what can be retried
+ * safely, and reports each retry through the observer.
+ *
+ * The opcode list that the device reports decides which commands are used;
+ * never its version or product id.
+ *
+ * Errors: PV_E_TIMEOUT (silent), PV_E_NACK (refused), PV_E_DEVICE (answers
+ * that make no sense), PV_E_PROTECTED (read protection), PV_E_LINK (port
+ * gone), PV_E_RANGE (refused here, nothing was sent), PV_E_UNSUPPORTED (the
+ * bootloader lists no such command), PV_E_INTERRUPTED.
+ */
+#ifndef PROVISOR_USART_H
+#define PROVISOR_USART_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <provisor/chip.h>
+#include <provisor/err.h>
+#include <provisor/link.h>
+#include <provisor/progress.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pv_usart; /* opaque */
+
+/* Most data bytes of one read or write frame, AN3155 3.4 and 3.6. */
+#define PV_USART_BLOCK	      256U
+/* Limits of the special commands, AN3155 3.14 and 3.15. */
+#define PV_USART_SPECIAL_MAX  128U
+#define PV_USART_EXTENDED_MAX 1024U
+#define PV_USART_STATUS_MAX   32U
+
+enum pv_usart_op {
+	PV_OP_GET = 0x00,
+	PV_OP_GET_VERSION = 0x01,
+	PV_OP_GET_ID = 0x02,
+	PV_OP_READ = 0x11,
+	PV_OP_GO = 0x21,
+	PV_OP_WRITE = 0x31,
+	PV_OP_ERASE = 0x43,
+	PV_OP_EXTENDED_ERASE = 0x44,
+	PV_OP_SPECIAL = 0x50,
+	PV_OP_EXTENDED_SPECIAL = 0x51,
+	PV_OP_WRITE_PROTECT = 0x63,
+	PV_OP_WRITE_UNPROTECT = 0x73,
+	PV_OP_READOUT_PROTECT = 0x82,
+	PV_OP_READOUT_UNPROTECT = 0x92,
+	PV_OP_GET_CHECKSUM = 0xa1,
+};
+
+struct pv_usart_info {
+	uint8_t version;	  /* of the protocol: 0x31, 0x40, ... */
+	uint8_t version_bytes[2]; /* the two bytes of Get Version */
+	uint16_t device_id;	  /* product id, 12 bits */
+	size_t n_opcodes;
+	uint8_t opcodes[64];
+	bool already_synced; /* it had its baud rate before we came */
+};
+
+/*
+ * Synchronize with 0x7F and ask Get, Get Version, Get ID. The link is
+ * borrowed and must outlive the session; `progress` may be NULL and must too.
+ * A device that stays silent: PV_E_TIMEOUT within about 5 s.
+ */
+PV_MUST_USE int pv_usart_open(const struct pv_link *link,
+    const struct pv_progress *progress, struct pv_usart **ret_u,
+    struct pv_error *e);
+void pv_usart_free(struct pv_usart *u);
+
+const struct pv_usart_info *pv_usart_info(const struct pv_usart *u);
+bool pv_usart_has(const struct pv_usart *u, enum pv_usart_op op);
+/* Things tried again so far, over the whole session. */
+unsigned pv_usart_retries(const struct pv_usart *u);
+/* "2 retries on the line": the caller counts one of its own (a packet). */
+void pv_usart_count_retry(
+    struct pv_usart *u, const char *step, uint64_t address, const char *text);
+
+/*
+ * The part behind the bootloader, once known: its memory map is enforced
+ * before a byte is sent, its times bound the waiting. Borrowed; NULL: the map
+ * is not checked and general times apply.
+ */
+void pv_usart_set_chip(struct pv_usart *u, const struct pv_chip *chip);
+
+/*
+ * Is read protection active? Reads 4 bytes at `addr`: a refusal of the
+ * command itself, while Get works, means yes.
+ */
+PV_MUST_USE int pv_usart_probe_protection(
+    struct pv_usart *u, uint32_t addr, bool *ret_protected, struct pv_error *e);
+
+/* Read any number of bytes. Read data has no checksum on the line. */
+PV_MUST_USE int pv_usart_read(struct pv_usart *u, uint32_t addr, void *data,
+    size_t len, struct pv_error *e);
+
+/*
+ * Write one frame: 4..256 bytes, address and length multiples of 4 and of
+ * the part's write unit. The device's "done" is no proof; read back.
+ *
+ * When a frame was lost half-way the block is read back: as it should be, or
+ * still erased (then written again), is success. Anything else needs its
+ * sector erased and written anew, which only the caller can do:
+ * *ret_damaged is set and 0 returned. With ret_damaged NULL that is
+ * PV_E_DEVICE. RAM is simply written again.
+ */
+PV_MUST_USE int pv_usart_write(struct pv_usart *u, uint32_t addr,
+    const void *data, size_t len, bool *ret_damaged, struct pv_error *e);
+
+/*
+ * Erase sectors by number, as pv_chip_sector counts them, in frames of at
+ * most 512. No error for protected sectors: check that they are blank.
+ */
+PV_MUST_USE int pv_usart_erase(
+    struct pv_usart *u, const uint32_t *sectors, size_t n, struct pv_error *e);
+/* Erase all flash. Parts without mass erase refuse: PV_E_NACK. */
+PV_MUST_USE int pv_usart_erase_all(struct pv_usart *u, struct pv_error *e);
+
+/* Start the program at `addr` (its vector table). The session ends. */
+PV_MUST_USE int pv_usart_go(
+    struct pv_usart *u, uint32_t addr, struct pv_error *e);
+
+/*
+ * The special commands: one exchange, not repeated here, because only the
+ * caller knows what may be sent twice. After PV_E_TIMEOUT, PV_E_NACK and
+ * PV_E_DEVICE the session has been brought back to waiting for a command
+ * when `ret_usable` says so. Answer sizes are bounded by the room given.
+ */
+struct pv_usart_special {
+	uint16_t code; /* subcommand */
+	const uint8_t *data;
+	size_t len; /* at most PV_USART_SPECIAL_MAX */
+	/* Extended Special (0x51) only: */
+	bool extended;
+	const uint8_t *data2;
+	size_t len2;	/* at most PV_USART_EXTENDED_MAX */
+	int timeout_ms; /* for the work between last packet and answer */
+
+	/* filled in: */
+	uint8_t answer[PV_USART_SPECIAL_MAX];
+	size_t answer_len;
+	uint8_t status[PV_USART_STATUS_MAX];
+	size_t status_len;
+	bool usable;
+	bool unknown; /* the subcommand itself was refused */
+};
+PV_MUST_USE int pv_usart_special(
+    struct pv_usart *u, struct pv_usart_special *s, struct pv_error *e);
+
+/*
+ * After the device restarted by itself: synchronize anew and check that the
+ * same product id answers. PV_E_TIMEOUT when nobody does within timeout_ms.
+ */
+PV_MUST_USE int pv_usart_reconnect(
+    struct pv_usart *u, int timeout_ms, struct pv_error *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Read Memory, Write Memory, Go: AN3155 sections 3.4 to 3.6. */
+#include "boot/usart.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* --- refused here, before a byte is sent (U10) ---------------------------- */
+
+static bool
+in_range(const struct pv_range *r, uint64_t addr, uint64_t len)
+{
+	return r->size != 0 && addr >= r->base && len <= r->size &&
+	       addr - r->base <= r->size - len;
+}
+
+static int
+check_map(struct pv_usart *u, uint32_t addr, size_t len, bool reading,
+    struct pv_error *e)
+{
+	const struct pv_chip *c = u->chip;
+	uint32_t lowest;
+
+	if (len == 0 || len - 1U > UINT32_MAX - addr)
+		return pv_us_fail(u, PV_E_RANGE, e,
+		    "%zu bytes do not fit into the address space", len);
+	if (c == NULL || pv_chip_in_flash(c, addr, len, NULL))
+		return 0;
+	if (pv_chip_in_ram(c, addr, len)) {
+		if (c->n_rams == 0 || addr < c->rams[0].base)
+			return 0;
+		lowest = c->rams[0].base + c->boot_ram_reserved;
+		if (addr >= lowest)
+			return 0;
+		(void)pv_us_fail(u, PV_E_RANGE, e,
+		    "the first %" PRIu32 " bytes of RAM belong to the "
+		    "bootloader",
+		    c->boot_ram_reserved);
+		return pv_hint(
+		    e, "the first free address is 0x%08" PRIx32, lowest);
+	}
+	if (reading && c->has_option_area &&
+	    in_range(&c->option_area, addr, len))
+		return 0;
+	(void)pv_us_fail(u, PV_E_RANGE, e,
+	    "%zu bytes are not inside flash or RAM of the %s", len, c->title);
+	return pv_hint(e,
+	    "flash begins at 0x%08" PRIx32
+	    "; --chip names another chip description",
+	    pv_chip_flash_base(c));
+}
+
+static int
+need_op(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e)
+{
+	if (pv_usart_has(u, op))
+		return 0;
+	return pv_us_fail(u, PV_E_UNSUPPORTED, e,
+	    "the bootloader has no command 0x%02x", (unsigned)op);
+}
+
+/*
+ * A refusal of the opcode, while Get is answered, is read protection: only
+ * Get, Get Version, Get ID and Readout Unprotect work then (U15).
+ */
+static int
+say_protected(struct pv_usart *u, struct pv_error *e)
+{
+	(void)pv_us_fail(u, PV_E_PROTECTED, e,
+	    "refused (NACK to the command): the chip is read protected");
+	return pv_hint(e,
+	    "a chip with protection level 1 opens only by erasing it all; a "
+	    "higher level never opens");
+}
+
+/* --- read ------------------------------------------------------------------ */
+
+/* *ret_opcode: it was the opcode that failed. */
+static int
+read_once(struct pv_usart *u, uint32_t addr, uint8_t *data, size_t len,
+    bool *ret_opcode, struct pv_error *e)
+{
+	uint8_t n[2];
+	int r;
+
+	*ret_opcode = true;
+	r = pv_us_command(u, PV_OP_READ, e);
+	if (r != 0)
+		return r;
+	*ret_opcode = false;
+	r = pv_us_address(u, addr, e);
+	if (r != 0)
+		return r;
+	n[0] = (uint8_t)(len - 1U);
+	n[1] = (uint8_t) ~(len - 1U);
+	r = pv_us_send(u, n, sizeof(n), e);
+	if (r == 0)
+		r = pv_us_ack(u, "the byte count", T_ANSWER, e);
+	if (r != 0)
+		return r;
+	return pv_us_recv(u, "the data", data, len, T_ANSWER, e);
+}
+
+static int
+read_block(struct pv_usart *u, uint32_t addr, uint8_t *data, size_t len,
+    struct pv_error *e)
+{
+	unsigned attempt;
+	bool opcode;
+	int r;
+
+	for (attempt = 1;; attempt++) {
+		r = read_once(u, addr, data, len, &opcode, e);
+		if (r == 0)
+			return 0;
+		r = pv_us_recover(u, r, attempt, e);
+		if (r == PV_E_NACK && opcode)
+			return say_protected(u, e);
+		if (r != 0)
+			return r;
+	}
+}
+
+int
+pv_usart_read(struct pv_usart *u, uint32_t addr, void *data, size_t len,
+    struct pv_error *e)
+{
+	uint8_t *p = data;
+	size_t n;
+	int r;
+
+	pv_us_step_at(u, "read", addr);
+	r = check_map(u, addr, len, true, e);
+	if (r == 0)
+		r = need_op(u, PV_OP_READ, e);
+	while (r == 0 && len > 0) {
+		if (pv_progress_cancelled(u->progress))
+			return pv_us_fail(u, PV_E_INTERRUPTED, e, "stopped");
+		n = len < PV_USART_BLOCK ? len : PV_USART_BLOCK;
+		pv_us_step_at(u, "read", addr);
+		r = read_block(u, addr, p, n, e);
+		p += n;
+		len -= n;
+		addr += (uint32_t)n;
+	}
+	return r;
+}
+
+int
+pv_usart_probe_protection(
+    struct pv_usart *u, uint32_t addr, bool *ret_protected, struct pv_error *e)
+{
+	uint8_t word[4];
+	int r;
+
+	pv_us_step_at(u, "read", addr);
+	r = need_op(u, PV_OP_READ, e);
+	if (r != 0)
+		return r;
+	r = read_block(u, addr, word, sizeof(word), e);
+	if (r != 0 && r != PV_E_PROTECTED)
+		return r;
+	pv_error_clear(e);
+	*ret_protected = r == PV_E_PROTECTED;
+	return 0;
+}
+
+/* --- write ----------------------------------------------------------------- */
+
+static int
+write_timeout(const struct pv_usart *u, size_t len)
+{
+	const struct pv_chip *c = u->chip;
+	uint64_t us;
+
+	if (c == NULL || c->times.write_unit_max_us == 0 || c->write_unit == 0)
+		return T_WRITE;
+	us = (uint64_t)c->times.write_unit_max_us * (len / c->write_unit + 1U);
+	if (us > 60U * 1000000U)
+		us = 60U * 1000000U;
+	return (int)(us / 1000U) + T_MARGIN;
+}
+
+static int
+write_once(struct pv_usart *u, uint32_t addr, const uint8_t *data, size_t len,
+    bool *ret_opcode, bool *ret_sent, struct pv_error *e)
+{
+	uint8_t f[1 + PV_USART_BLOCK + 1];
+	int r;
+
+	*ret_opcode = true;
+	*ret_sent = false;
+	r = pv_us_command(u, PV_OP_WRITE, e);
+	if (r != 0)
+		return r;
+	*ret_opcode = false;
+	r = pv_us_address(u, addr, e);
+	if (r != 0)
+		return r;
+	f[0] = (uint8_t)(len - 1U);
+	memcpy(f + 1, data, len);
+	f[1 + len] = pv_us_xor(f, 1 + len);
+	*ret_sent = true;
+	r = pv_us_send(u, f, len + 2U, e);
+	if (r != 0)
+		return r;
+	return pv_us_ack(u, "the data", write_timeout(u, len), e);
+}
+
+/*
+ * The frame was sent and its end is unknown: what does the block hold (R6)?
+ * *ret_done: what was sent. *ret_damaged: neither that nor erased.
+ */
+static int
+check_block(struct pv_usart *u, uint32_t addr, const uint8_t *data, size_t len,
+    bool *ret_done, bool *ret_damaged, struct pv_error *e)
+{
+	uint8_t erased = u->chip != NULL ? u->chip->erased : 0xff;
+	uint8_t now[PV_USART_BLOCK];
+	size_t i;
+	int r;
+
+	r = read_block(u, addr, now, len, e);
+	pv_us_step_at(u, "write", addr);
+	if (r != 0)
+		return r;
+	*ret_done = memcmp(now, data, len) == 0;
+	*ret_damaged = false;
+	if (*ret_done)
+		return 0;
+	if (u->chip != NULL && pv_chip_in_ram(u->chip, addr, len))
+		return 0;
+	for (i = 0; i < len; i++)
+		if (now[i] != erased)
+			*ret_damaged = true;
+	return 0;
+}
+
+static int
+check_frame(struct pv_usart *u, uint32_t addr, size_t len, struct pv_error *e)
+{
+	uint32_t unit = u->chip != NULL ? u->chip->write_unit : 0;
+	int r;
+
+	r = check_map(u, addr, len, false, e);
+	if (r == 0)
+		r = need_op(u, PV_OP_WRITE, e);
+	if (r != 0)
+		return r;
+	if (u->chip != NULL && pv_chip_in_ram(u->chip, addr, len))
+		unit = 0;
+	if (unit < 4)
+		unit = 4; /* AN3155 3.6 */
+	if (len > PV_USART_BLOCK || len % unit != 0 || addr % unit != 0)
+		return pv_us_fail(u, PV_E_RANGE, e,
+		    "%zu bytes are not whole write units of %" PRIu32 " bytes",
+		    len, unit);
+	return 0;
+}
+
+int
+pv_usart_write(struct pv_usart *u, uint32_t addr, const void *data, size_t len,
+    bool *ret_damaged, struct pv_error *e)
+{
+	bool opcode, sent, done = false, damaged = false;
+	unsigned attempt;
+	int r;
+
+	pv_us_step_at(u, "write", addr);
+	r = check_frame(u, addr, len, e);
+	if (r != 0)
+		return r;
+	if (pv_progress_cancelled(u->progress))
+		return pv_us_fail(u, PV_E_INTERRUPTED, e, "stopped");
+	if (ret_damaged != NULL)
+		*ret_damaged = false;
+	for (attempt = 1;; attempt++) {
+		r = write_once(u, addr, data, len, &opcode, &sent, e);
+		if (r == 0)
+			return 0;
+		r = pv_us_recover(u, r, attempt, e);
+		if (r == PV_E_NACK && opcode)
+			return say_protected(u, e);
+		if (r != 0)
+			return r;
+		if (!sent)
+			continue;
+		r = check_block(u, addr, data, len, &done, &damaged, e);
+		if (r != 0 || done)
+			return r;
+		if (!damaged)
+			continue;
+		if (ret_damaged == NULL)
+			return pv_us_fail(u, PV_E_DEVICE, e,
+			    "the block was damaged on the way and is neither "
+			    "erased nor right");
+		*ret_damaged = true;
+		return 0;
+	}
+}
+
+/* --- go -------------------------------------------------------------------- */
+
+int
+pv_usart_go(struct pv_usart *u, uint32_t addr, struct pv_error *e)
+{
+	unsigned attempt;
+	bool opcode;
+	int r;
+
+	pv_us_step_at(u, "go", addr);
+	r = check_map(u, addr, 8, false, e); /* stack pointer and entry */
+	if (r == 0)
+		r = need_op(u, PV_OP_GO, e);
+	if (r != 0)
+		return r;
+	for (attempt = 1;; attempt++) {
+		opcode = true;
+		r = pv_us_command(u, PV_OP_GO, e);
+		if (r == 0) {
+			opcode = false;
+			r = pv_us_address(u, addr, e);
+		}
+		if (r == 0)
+			return 0;
+		/*
+		 * No answer to the address: it may have jumped, and filler
+		 * would go to the program. Only a refusal is tried again.
+		 */
+		if (!opcode && r != PV_E_NACK)
+			return r;
+		r = pv_us_recover(u, r, attempt, e);
+		if (r == PV_E_NACK && opcode)
+			return say_protected(u, e);
+		if (r != 0)
+			return r;
+	}
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The USART session from inside: what session.c, frames.c, memory.c, erase.c,
+ * special.c and resync.c share.
+ */
+#ifndef PV_BOOT_USART_H
+#define PV_BOOT_USART_H
+
+#include <stdarg.h>
+
+#include <provisor/usart.h>
+
+#define ACK  0x79U /* AN3155 3 */
+#define NACK 0x1fU
+#define BUSY 0x76U /* I2C family; harmless, skipped (U18) */
+#define SYNC 0x7fU
+
+/* Times in milliseconds. */
+#define T_TURN	    20	 /* one turn-around: FTDI's 16 ms timer and some */
+#define T_ANSWER    1000 /* an ACK that needs no work, or data of a read */
+#define T_WRITE	    2000 /* programming one block, where no data is known */
+#define T_PAGE	    5000 /* erasing one page, where no data is known */
+#define T_MASS	    35000
+#define T_ERASE_MAX 120000 /* bound of any list */
+#define T_SEND	    2000
+#define T_MARGIN    1000
+
+#define ATTEMPTS 5U /* of one operation, the first included */
+
+/* The longest frame: a data packet of 0x51 with size and checksum. */
+#define FRAME_MAX (2U + PV_USART_EXTENDED_MAX + 1U)
+/* All that can be sent since the last ACK. */
+#define SENT_MAX  2112U
+
+struct pv_usart {
+	struct pv_link link; /* borrowed */
+	const struct pv_progress *progress;
+	const struct pv_chip *chip; /* may be NULL */
+	struct pv_usart_info info;
+	unsigned retries;
+
+	/* For messages: what is being done, and where. */
+	const char *step;
+	uint32_t address;
+	bool has_address;
+
+	/* Sent and not yet acknowledged: the filler must not occur here. */
+	uint8_t sent[SENT_MAX];
+	size_t n_sent;
+	/* A filler byte was answered ACK: a broken frame was accepted. */
+	bool accepted;
+};
+
+/* --- frames.c ------------------------------------------------------------ */
+
+/* Name the step for messages from here on. */
+void pv_us_step(struct pv_usart *u, const char *step);
+void pv_us_step_at(struct pv_usart *u, const char *step, uint32_t address);
+
+/* Record an error as "STEP at ADDRESS: ...". */
+int pv_us_fail(struct pv_usart *u, int code, struct pv_error *e,
+    const char *fmt, ...) PV_PRINTF(4, 5);
+
+/* Milliseconds the line needs for n bytes of 11 bits. */
+int pv_us_wire_ms(const struct pv_usart *u, size_t n);
+
+int pv_us_send(
+    struct pv_usart *u, const uint8_t *data, size_t len, struct pv_error *e);
+/* Wait for ACK. `what` says after which frame. NACK is drained (U8). */
+int pv_us_ack(
+    struct pv_usart *u, const char *what, int timeout_ms, struct pv_error *e);
+/* Exactly len bytes under one deadline. */
+int pv_us_recv(struct pv_usart *u, const char *what, uint8_t *data, size_t len,
+    int timeout_ms, struct pv_error *e);
+/* One byte by a deadline. */
+int pv_us_byte(struct pv_usart *u, uint8_t *ret_b, int64_t deadline_ms,
+    struct pv_error *e);
+/* Drop everything that arrives until the line was quiet for `quiet_ms`. */
+int pv_us_quiet(struct pv_usart *u, int quiet_ms, struct pv_error *e);
+
+/* The opcode pair and its ACK. */
+int pv_us_command(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e);
+/* Four address bytes with their checksum, and the ACK. */
+int pv_us_address(struct pv_usart *u, uint32_t addr, struct pv_error *e);
+uint8_t pv_us_xor(const uint8_t *data, size_t len);
+
+/* --- resync.c ------------------------------------------------------------ */
+
+/*
+ * Bring a synced device back to waiting for a command, whatever it is in the
+ * middle of (R1, R3). 0 when a NACK answered the last byte sent.
+ */
+int pv_us_resync(struct pv_usart *u, struct pv_error *e);
+
+/*
+ * After a failed attempt: decide whether to go on. Returns 0 when the
+ * operation may be tried again (the session is usable), else the error, which
+ * then says how often it was tried. `attempt` counts from 1. A NACK leaves the
+ * device ready; everything else is resynced.
+ */
+int pv_us_recover(
+    struct pv_usart *u, int code, unsigned attempt, struct pv_error *e);
+
+/* --- session.c ------------------------------------------------------------ */
+
+/* 0x7F and what may come back (U1). */
+int pv_us_sync(struct pv_usart *u, int timeout_ms, struct pv_error *e);
+
+#endif
