@@ -79,7 +79,7 @@ pv_link_open_tcp(
 	struct addrinfo *list = NULL, *ai;
 	int64_t deadline = pv_now_ms() + PV_TCP_CONNECT_MS;
 	char host[256], name[PV_LINK_NAME];
-	const char *port;
+	const char *port = NULL;
 	int fd = -1, err = EADDRNOTAVAIL, one = 1, r;
 
 	r = split(address, host, sizeof(host), &port, e);
