@@ -78,12 +78,20 @@ struct pv_error {
 	char hint[256];
 };
 
-/* Record a fault and return `code`. `e` may be NULL. */
-int pv_fail(struct pv_error *e, int code, const char *fmt, ...) PV_PRINTF(3, 4);
-
-/* As pv_fail, and append strerror(errno_value); sets vendor_code. */
-int pv_fail_errno(struct pv_error *e, int code, int errno_value,
+/* Record a fault. `e` may be NULL. Call the macros below instead. */
+void pv_error_set(struct pv_error *e, int code, const char *fmt, ...)
+    PV_PRINTF(3, 4);
+/* The same, with strerror(errno_value) appended and kept as vendor_code. */
+void pv_error_set_errno(struct pv_error *e, int code, int errno_value,
     const char *fmt, ...) PV_PRINTF(4, 5);
+
+/*
+ * Record a fault and be its code: `return pv_fail(e, PV_E_X, "...")`. Macros, so
+ * that compiler and analyzers see the value; `code` must have no side effects.
+ */
+#define pv_fail(e, code, ...) (pv_error_set((e), (code), __VA_ARGS__), (code))
+#define pv_fail_errno(e, code, errno_value, ...) \
+	(pv_error_set_errno((e), (code), (errno_value), __VA_ARGS__), (code))
 
 /*
  * Put "CONTEXT: " before the message already recorded; return its code. With

@@ -49,35 +49,33 @@ set(struct pv_error *e, int code, long vendor, const char *fmt, va_list ap)
 	(void)vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
 }
 
-int
-pv_fail(struct pv_error *e, int code, const char *fmt, ...)
+void
+pv_error_set(struct pv_error *e, int code, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (e == NULL)
-		return code;
+		return;
 	va_start(ap, fmt);
 	set(e, code, 0, fmt, ap);
 	va_end(ap);
-	return code;
 }
 
-int
-pv_fail_errno(
+void
+pv_error_set_errno(
     struct pv_error *e, int code, int errno_value, const char *fmt, ...)
 {
 	va_list ap;
 	size_t n;
 
 	if (e == NULL)
-		return code;
+		return;
 	va_start(ap, fmt);
 	set(e, code, errno_value, fmt, ap);
 	va_end(ap);
 	n = strlen(e->msg);
 	(void)snprintf(
 	    e->msg + n, sizeof(e->msg) - n, ": %s", strerror(errno_value));
-	return code;
 }
 
 int

@@ -27,8 +27,8 @@ int
 pv_file_read(const char *path, size_t max, uint8_t **ret_data, size_t *ret_len,
     struct pv_error *e)
 {
-	uint8_t *data = NULL;
-	size_t len = 0, cap = 0;
+	uint8_t *data;
+	size_t len = 0, cap = 4096;
 	struct stat st;
 	int fd, r = 0;
 
@@ -37,19 +37,21 @@ pv_file_read(const char *path, size_t max, uint8_t **ret_data, size_t *ret_len,
 		return fail_open(e, errno, path);
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 &&
 	    (uint64_t)st.st_size <= max)
-		cap = (size_t)st.st_size + 1;
+		cap = (size_t)st.st_size + 2;
+	data = malloc(cap);
+	if (data == NULL) {
+		r = pv_fail(e, PV_E_NOMEM, "out of memory");
+		goto out;
+	}
 	for (;;) {
 		ssize_t n;
 
 		/* Always room for one byte more: the terminator, or the
 		 * byte that shows the file is too large. */
-		if (len + 1 >= cap || data == NULL) {
+		if (len + 1 >= cap) {
 			uint8_t *grown;
 
-			if (data != NULL)
-				cap = cap * 2;
-			else if (cap < 4096)
-				cap = 4096;
+			cap = cap * 2;
 			if (cap > max + 2)
 				cap = max + 2;
 			grown = realloc(data, cap);

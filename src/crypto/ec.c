@@ -305,7 +305,7 @@ pv_ec_read_pem(const char *path, struct pv_ec_key **ret_k, struct pv_error *e)
 	if (pkey == NULL)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "'%s' holds no unencrypted PEM private key", path);
-	if ((r = pkey_public(pkey, pub, e)) != 0) {
+	if (pkey_public(pkey, pub, e) != 0) {
 		EVP_PKEY_free(pkey);
 		return pv_wrap(e, "'%s'", path);
 	}

@@ -32,7 +32,7 @@ run(const EVP_CIPHER *cipher, int enc, const uint8_t *key, const uint8_t *in,
 	    EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 &&
 	    EVP_CipherUpdate(ctx, out, &n, in, (int)len) == 1 &&
 	    EVP_CipherFinal_ex(ctx, out + n, &rest) == 1)
-		done = (size_t)(n + rest) == out_len;
+		done = (size_t)n + (size_t)rest == out_len;
 	EVP_CIPHER_CTX_free(ctx);
 	return done;
 }
