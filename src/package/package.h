@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the packer and the readers of packages; not public. */
+#ifndef PV_PACKAGE_H
+#define PV_PACKAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <provisor/sfi.h>
+
+/*
+ * Payload goes through one locked buffer of PV_PACKAGE_BUF bytes, at most
+ * PV_PACKAGE_CHUNK at a time. The difference is room for bytes that a token
+ * held back from an earlier call and delivers late.
+ */
+#define PV_PACKAGE_BUF	 65536U
+#define PV_PACKAGE_CHUNK 61440U
+
+/*
+ * Bytes that a token may hold back until a decryption ends (PKCS#11 allows
+ * it to keep all of them until the tag is verified).
+ */
+#define PV_PACKAGE_HELD_MAX (64U << 20)
+
+/*
+ * The tag of an empty message: the file header (index 0), or any area without
+ * payload. `decrypt` checks `tag`, else it is written.
+ */
+PV_MUST_USE int pv_package_empty(const struct pv_sealer *s, bool decrypt,
+    const uint8_t iv[PV_SFI_NONCE], const uint8_t *aad, size_t aad_len,
+    uint8_t tag[PV_SFI_TAG], struct pv_error *e);
+
+#endif
