@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <provisor/keystore.h>
+
+#include <string.h>
+
+void
+pv_sealer_release(struct pv_sealer *s)
+{
+	if (s->free != NULL)
+		s->free(s->ctx);
+	memset(s, 0, sizeof(*s));
+}
+
+void
+pv_signer_release(struct pv_signer *s)
+{
+	if (s->free != NULL)
+		s->free(s->ctx);
+	memset(s, 0, sizeof(*s));
+}
+
+void
+pv_wrapper_release(struct pv_wrapper *w)
+{
+	if (w->free != NULL)
+		w->free(w->ctx);
+	memset(w, 0, sizeof(*w));
+}
+
+void
+pv_anchor_release(struct pv_anchor *a)
+{
+	if (a->free != NULL)
+		a->free(a->ctx);
+	memset(a, 0, sizeof(*a));
+}
