@@ -120,8 +120,9 @@ PV_MUST_USE int pv_campaign_check_certificate(const struct pv_campaign *c,
     const uint8_t certificate[136], size_t *ret_ca, struct pv_error *e);
 
 /*
- * Signature, campaign id and product id of a license under a campaign; with
- * a certificate also that it is this chip's product. PV_E_VERIFY.
+ * Format and signature of a license under a campaign's key, and its ephemeral
+ * point; with a certificate also that it is for this chip's product. The
+ * caller finds the key by the campaign id in the license. PV_E_VERIFY.
  */
 PV_MUST_USE int pv_license_check(const uint8_t *data, size_t len,
     const uint8_t campaign_public[64], const uint8_t *certificate,
@@ -131,14 +132,17 @@ PV_MUST_USE int pv_license_check(const uint8_t *data, size_t len,
 
 struct pv_verify_report {
 	uint64_t entries;
-	uint64_t issued;
+	uint64_t issued;	 /* licenses handed out */
+	uint64_t spent;		 /* numbers reserved: issued and burnt */
 	uint64_t passed, failed; /* recorded outcomes */
+	uint64_t clock_steps;	 /* times the clock ran backwards */
 	uint8_t head[32];
 	bool anchor_checked; /* false when io->anchor was NULL */
 };
 /*
  * Re-check one campaign from its first entry: chain, every signature, every
- * rule (numbers, limit), and the token's head and count.
+ * rule (numbers, limit, one license per chip), and with io->anchor the
+ * token's head and count. Writes nothing. Memory grows by 16 bytes a license.
  */
 PV_MUST_USE int pv_ledger_verify(const struct pv_campaign *c,
     const struct pv_campaign_io *io, struct pv_verify_report *ret_report,

@@ -42,12 +42,14 @@ struct pv_store {
 	/* Durable when it returns 0. A seq already there is PV_E_EXISTS. */
 	int (*append)(
 	    void *ctx, const struct pv_record *rec, struct pv_error *e);
-	/* Records with seq >= from in order; nonzero from `each` stops.
-	 * campaign_id NULL: the first record of every campaign. */
+	/* Records with seq >= from in order; nonzero from `each` stops and
+	 * is returned. campaign_id NULL: the first record of every campaign.
+	 * `each` may call `last` and another scan. */
 	int (*scan)(void *ctx, const uint8_t *campaign_id, uint64_t from,
 	    pv_record_fn each, void *each_ctx, struct pv_error *e);
 	/* The last record of a campaign, or, with `chip`, the last record
-	 * of that kind for that chip. PV_E_NOT_FOUND when there is none. */
+	 * of that kind for that chip: at a cost that does not grow with the
+	 * ledger. PV_E_NOT_FOUND when there is none. */
 	int (*last)(void *ctx, const uint8_t campaign_id[16],
 	    const uint8_t *chip, uint16_t kind, pv_record_fn each,
 	    void *each_ctx, struct pv_error *e);

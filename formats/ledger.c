@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "formats/ledger.h"
+
+#include "base/buf.h"
+
+#include <string.h>
+
+#define PRODUCT_ID 8U
+
+bool
+pv_ledger_text_ok(const char *text, size_t cap, bool may_be_empty)
+{
+	size_t n = strnlen(text, cap);
+
+	if (n == cap || (n == 0 && !may_be_empty))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if ((uint8_t)text[i] < 0x20 || text[i] == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+const char *
+pv_entry_kind_name(enum pv_entry_kind kind)
+{
+	switch (kind) {
+	case PV_ENTRY_CREATE:
+		return "create";
+	case PV_ENTRY_RESERVE:
+		return "reserve";
+	case PV_ENTRY_ISSUED:
+		return "issued";
+	case PV_ENTRY_FAILED:
+		return "failed";
+	case PV_ENTRY_RESULT:
+		return "result";
+	case PV_ENTRY_CLOSE:
+		return "close";
+	}
+	return "?";
+}
+
+/* --- validate --------------------------------------------------------------
+ * What a whole entry must satisfy by itself, in both directions.
+ */
+
+static int
+bad_text(struct pv_error *e, const char *what)
+{
+	return pv_fail(e, PV_E_MALFORMED,
+	    "ledger entry: %s is empty, too long or holds control bytes", what);
+}
+
+static int
+validate_create(const struct pv_campaign *c, struct pv_error *e)
+{
+	if (c->flow != PV_FLOW_SFI && c->flow != PV_FLOW_SSP)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "ledger entry: campaign of unknown flow %u",
+		    (unsigned int)c->flow);
+	if (c->max_licenses == 0)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "ledger entry: campaign with a limit of 0 licenses");
+	if (c->n_trust > PV_CAMPAIGN_TRUST)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "ledger entry: %zu trusted keys, at most %u", c->n_trust,
+		    PV_CAMPAIGN_TRUST);
+	if (!pv_ledger_text_ok(c->name, sizeof(c->name), false))
+		return bad_text(e, "campaign name");
+	if (strnlen(c->product_id, sizeof(c->product_id)) != PRODUCT_ID ||
+	    !pv_ledger_text_ok(c->product_id, sizeof(c->product_id), false))
+		return bad_text(e, "product id");
+	if (!pv_ledger_text_ok(c->firmware_id, sizeof(c->firmware_id), false))
+		return bad_text(e, "firmware id");
+	if (!pv_ledger_text_ok(
+		c->license_profile, sizeof(c->license_profile), false))
+		return bad_text(e, "license profile");
+	if (!pv_ledger_text_ok(c->token_uri, sizeof(c->token_uri), false))
+		return bad_text(e, "token URI");
+	if (!pv_ledger_text_ok(c->oem_key_uri, sizeof(c->oem_key_uri), false))
+		return bad_text(e, "key URI");
+	if (!pv_ledger_text_ok(c->signer_uri, sizeof(c->signer_uri), false))
+		return bad_text(e, "campaign key URI");
+	return 0;
+}
+
+static int
+validate(const struct pv_entry *en, struct pv_error *e)
+{
+	const struct pv_entry_body *b = &en->body;
+
+	if (en->seq == 0)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "ledger entry: number 0, they start at 1");
+	if (en->state != PV_STATE_OPERATIONAL && en->state != PV_STATE_CLOSED)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "ledger entry: unknown campaign state %u",
+		    (unsigned int)en->state);
+	if (!pv_ledger_text_ok(en->station, sizeof(en->station), true))
+		return bad_text(e, "station");
+	if (!pv_ledger_text_ok(en->operator_id, sizeof(en->operator_id), true))
+		return bad_text(e, "operator");
+	switch (en->kind) {
+	case PV_ENTRY_CREATE:
+		return validate_create(&en->create, e);
+	case PV_ENTRY_RESERVE:
+	case PV_ENTRY_ISSUED:
+	case PV_ENTRY_FAILED:
+		if (b->number == 0)
+			return pv_fail(e, PV_E_MALFORMED,
+			    "ledger entry: license number 0");
+		break;
+	case PV_ENTRY_RESULT:
+	case PV_ENTRY_CLOSE:
+		break;
+	default:
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "ledger entry: unknown kind %u", (unsigned int)en->kind);
+	}
+	if (en->kind == PV_ENTRY_ISSUED &&
+	    (b->license_len == 0 || b->license_len > PV_ENTRY_LICENSE))
+		return pv_fail(e, PV_E_MALFORMED,
+		    "ledger entry: license of %zu bytes, 1 to %u allowed",
+		    b->license_len, PV_ENTRY_LICENSE);
+	if ((en->kind == PV_ENTRY_FAILED || en->kind == PV_ENTRY_RESULT) &&
+	    !pv_ledger_text_ok(b->message, sizeof(b->message), true))
+		return bad_text(e, "message");
+	return 0;
+}
+
+/* --- decode ---------------------------------------------------------------- */
+
+/* A text behind a length of one byte; false when it cannot be one. */
+static void
+read_text8(struct pv_reader *r, char *dst, size_t cap)
+{
+	size_t n = pv_rd_u8(r);
+	const uint8_t *p;
+
+	if (n >= cap || (p = pv_rd_view(r, n)) == NULL ||
+	    memchr(p, 0, n) != NULL) {
+		r->bad = true;
+		return;
+	}
+	memcpy(dst, p, n);
+	dst[n] = '\0';
+}
+
+static void
+read_text16(struct pv_reader *r, char *dst, size_t cap)
+{
+	size_t n = pv_rd_u16le(r);
+	const uint8_t *p;
+
+	if (n >= cap || (p = pv_rd_view(r, n)) == NULL ||
+	    memchr(p, 0, n) != NULL) {
+		r->bad = true;
+		return;
+	}
+	memcpy(dst, p, n);
+	dst[n] = '\0';
+}
+
+static void
+read_create(
+    struct pv_reader *r, const struct pv_entry *en, struct pv_campaign *c)
+{
+	memcpy(c->id, en->campaign_id, sizeof(c->id));
+	c->flow = (enum pv_flow)pv_rd_u8(r);
+	c->n_trust = pv_rd_u8(r);
+	pv_rd_bytes(r, c->product_id, PRODUCT_ID);
+	c->max_licenses = pv_rd_u64le(r);
+	pv_rd_bytes(r, c->nonce, sizeof(c->nonce));
+	pv_rd_bytes(r, c->public_key, sizeof(c->public_key));
+	for (size_t i = 0; i < c->n_trust && i < PV_CAMPAIGN_TRUST; i++)
+		pv_rd_bytes(r, c->trust[i], sizeof(c->trust[i]));
+	read_text8(r, c->name, sizeof(c->name));
+	read_text8(r, c->firmware_id, sizeof(c->firmware_id));
+	read_text8(r, c->license_profile, sizeof(c->license_profile));
+	read_text16(r, c->token_uri, sizeof(c->token_uri));
+	read_text16(r, c->oem_key_uri, sizeof(c->oem_key_uri));
+	read_text16(r, c->signer_uri, sizeof(c->signer_uri));
+}
+
+static void
+read_body(struct pv_reader *r, struct pv_entry *en)
+{
+	struct pv_entry_body *b = &en->body;
+	uint8_t flag;
+
+	if (en->kind == PV_ENTRY_CREATE) {
+		read_create(r, en, &en->create);
+		return;
+	}
+	if (en->kind == PV_ENTRY_CLOSE)
+		return;
+	b->number = pv_rd_u64le(r);
+	pv_rd_bytes(r, b->chip, sizeof(b->chip));
+	if (en->kind == PV_ENTRY_ISSUED) {
+		b->license_len = pv_rd_u16le(r);
+		if (b->license_len > sizeof(b->license))
+			return; /* validate() refuses it by name */
+		pv_rd_bytes(r, b->license, b->license_len);
+	}
+	if (en->kind == PV_ENTRY_RESULT) {
+		flag = pv_rd_u8(r);
+		if (flag > 1)
+			r->bad = true;
+		b->pass = flag != 0;
+	}
+	if (en->kind == PV_ENTRY_FAILED || en->kind == PV_ENTRY_RESULT) {
+		b->code = (int32_t)pv_rd_u32le(r);
+		read_text8(r, b->message, sizeof(b->message));
+	}
+}
+
+int
+pv_entry_decode(const uint8_t *data, size_t len, struct pv_entry *ret_entry,
+    struct pv_error *e)
+{
+	struct pv_entry en = { 0 };
+	uint8_t magic[4], clock;
+	uint16_t version, body_len;
+	struct pv_reader r;
+	int ret;
+
+	if (len > PV_ENTRY_MAX)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "ledger entry: %zu bytes, at most %u", len, PV_ENTRY_MAX);
+	pv_rd_init(&r, data, len);
+	pv_rd_bytes(&r, magic, sizeof(magic));
+	if (!pv_rd_ok(&r) || memcmp(magic, PV_ENTRY_MAGIC, 4) != 0)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "ledger entry: does not start with '%s'", PV_ENTRY_MAGIC);
+	version = pv_rd_u16le(&r);
+	if (!pv_rd_ok(&r) || version != PV_ENTRY_VERSION)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "ledger entry: version %u, this program knows version %u",
+		    (unsigned int)version, PV_ENTRY_VERSION);
+	en.kind = (enum pv_entry_kind)pv_rd_u16le(&r);
+	pv_rd_bytes(&r, en.campaign_id, sizeof(en.campaign_id));
+	en.seq = pv_rd_u64le(&r);
+	pv_rd_bytes(&r, en.previous, sizeof(en.previous));
+	en.spent = pv_rd_u64le(&r);
+	en.time_ms = (int64_t)pv_rd_u64le(&r);
+	en.state = (enum pv_entry_state)pv_rd_u8(&r);
+	clock = pv_rd_u8(&r);
+	body_len = pv_rd_u16le(&r);
+	read_text8(&r, en.station, sizeof(en.station));
+	read_text8(&r, en.operator_id, sizeof(en.operator_id));
+	if (!pv_rd_ok(&r) || body_len != r.left)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "ledger entry: %zu bytes do not match its lengths", len);
+	if (clock != 0)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "ledger entry: unknown clock source %u",
+		    (unsigned int)clock);
+	read_body(&r, &en);
+	ret = validate(&en, e);
+	if (ret != 0)
+		return ret;
+	if (!pv_rd_finish(&r))
+		return pv_fail(e, PV_E_MALFORMED,
+		    "ledger entry: the body of kind '%s' does not fit its "
+		    "length %u",
+		    pv_entry_kind_name(en.kind), (unsigned int)body_len);
+	*ret_entry = en;
+	return 0;
+}
+
+/* --- encode ---------------------------------------------------------------- */
+
+static void
+write_text8(struct pv_writer *w, const char *text)
+{
+	size_t n = strnlen(text, 255);
+
+	pv_wr_u8(w, (uint8_t)n);
+	pv_wr_bytes(w, text, n);
+}
+
+static void
+write_text16(struct pv_writer *w, const char *text)
+{
+	size_t n = strnlen(text, 65535);
+
+	pv_wr_u16le(w, (uint16_t)n);
+	pv_wr_bytes(w, text, n);
+}
+
+static void
+write_create(struct pv_writer *w, const struct pv_campaign *c)
+{
+	pv_wr_u8(w, (uint8_t)c->flow);
+	pv_wr_u8(w, (uint8_t)c->n_trust);
+	pv_wr_bytes(w, c->product_id, PRODUCT_ID);
+	pv_wr_u64le(w, c->max_licenses);
+	pv_wr_bytes(w, c->nonce, sizeof(c->nonce));
+	pv_wr_bytes(w, c->public_key, sizeof(c->public_key));
+	for (size_t i = 0; i < c->n_trust; i++)
+		pv_wr_bytes(w, c->trust[i], sizeof(c->trust[i]));
+	write_text8(w, c->name);
+	write_text8(w, c->firmware_id);
+	write_text8(w, c->license_profile);
+	write_text16(w, c->token_uri);
+	write_text16(w, c->oem_key_uri);
+	write_text16(w, c->signer_uri);
+}
+
+static void
+write_body(struct pv_writer *w, const struct pv_entry *en)
+{
+	const struct pv_entry_body *b = &en->body;
+
+	if (en->kind == PV_ENTRY_CREATE) {
+		write_create(w, &en->create);
+		return;
+	}
+	if (en->kind == PV_ENTRY_CLOSE)
+		return;
+	pv_wr_u64le(w, b->number);
+	pv_wr_bytes(w, b->chip, sizeof(b->chip));
+	if (en->kind == PV_ENTRY_ISSUED) {
+		pv_wr_u16le(w, (uint16_t)b->license_len);
+		pv_wr_bytes(w, b->license, b->license_len);
+	}
+	if (en->kind == PV_ENTRY_RESULT)
+		pv_wr_u8(w, b->pass ? 1 : 0);
+	if (en->kind == PV_ENTRY_FAILED || en->kind == PV_ENTRY_RESULT) {
+		pv_wr_u32le(w, (uint32_t)b->code);
+		write_text8(w, b->message);
+	}
+}
+
+int
+pv_entry_encode(const struct pv_entry *entry, uint8_t *data, size_t *len,
+    struct pv_error *e)
+{
+	uint8_t body[PV_ENTRY_MAX];
+	struct pv_writer w, bw;
+	int ret;
+
+	ret = validate(entry, e);
+	if (ret != 0)
+		return ret;
+	pv_wr_init(&bw, body, sizeof(body));
+	write_body(&bw, entry);
+	pv_wr_init(&w, data, *len < PV_ENTRY_MAX ? *len : PV_ENTRY_MAX);
+	pv_wr_bytes(&w, PV_ENTRY_MAGIC, 4);
+	pv_wr_u16le(&w, PV_ENTRY_VERSION);
+	pv_wr_u16le(&w, (uint16_t)entry->kind);
+	pv_wr_bytes(&w, entry->campaign_id, sizeof(entry->campaign_id));
+	pv_wr_u64le(&w, entry->seq);
+	pv_wr_bytes(&w, entry->previous, sizeof(entry->previous));
+	pv_wr_u64le(&w, entry->spent);
+	pv_wr_u64le(&w, (uint64_t)entry->time_ms);
+	pv_wr_u8(&w, (uint8_t)entry->state);
+	pv_wr_u8(&w, 0); /* clock source: the system's */
+	pv_wr_u16le(&w, (uint16_t)bw.len);
+	write_text8(&w, entry->station);
+	write_text8(&w, entry->operator_id);
+	pv_wr_bytes(&w, body, bw.len);
+	if (!pv_wr_ok(&bw) || !pv_wr_ok(&w))
+		return pv_fail(e, PV_E_INTERNAL,
+		    "ledger entry does not fit %zu bytes", *len);
+	*len = w.len;
+	return 0;
+}
+
+/* --- the token's note -------------------------------------------------------
+ * Starts with the big-endian sequence number: a token that holds two notes
+ * after a power cut is resolved by the highest first eight bytes, without
+ * knowing this format.
+ */
+
+int
+pv_note_decode(const uint8_t *data, size_t len, struct pv_note *ret_note,
+    struct pv_error *e)
+{
+	struct pv_note n = { 0 };
+	struct pv_reader r;
+	uint8_t magic[4];
+	uint16_t version, zero;
+
+	pv_rd_init(&r, data, len);
+	n.seq = (uint64_t)pv_rd_u32be(&r) << 32;
+	n.seq |= pv_rd_u32be(&r);
+	pv_rd_bytes(&r, magic, sizeof(magic));
+	version = pv_rd_u16le(&r);
+	zero = pv_rd_u16le(&r);
+	pv_rd_bytes(&r, n.campaign_id, sizeof(n.campaign_id));
+	n.spent = pv_rd_u64le(&r);
+	pv_rd_bytes(&r, n.hash, sizeof(n.hash));
+	if (!pv_rd_ok(&r) || memcmp(magic, PV_NOTE_MAGIC, 4) != 0)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "the token's note of the campaign is not one (%zu bytes)",
+		    len);
+	if (version != 1 || zero != 0)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "the token's note of the campaign has version %u, this "
+		    "program knows version 1",
+		    (unsigned int)version);
+	if (!pv_rd_finish(&r))
+		return pv_fail(e, PV_E_MALFORMED,
+		    "the token's note of the campaign has %zu bytes, not %u",
+		    len, PV_NOTE_LEN);
+	*ret_note = n;
+	return 0;
+}
+
+void
+pv_note_encode(const struct pv_note *note, uint8_t ret_data[PV_NOTE_LEN])
+{
+	struct pv_writer w;
+
+	pv_wr_init(&w, ret_data, PV_NOTE_LEN);
+	pv_wr_u32be(&w, (uint32_t)(note->seq >> 32));
+	pv_wr_u32be(&w, (uint32_t)note->seq);
+	pv_wr_bytes(&w, PV_NOTE_MAGIC, 4);
+	pv_wr_u16le(&w, 1);
+	pv_wr_u16le(&w, 0);
+	pv_wr_bytes(&w, note->campaign_id, sizeof(note->campaign_id));
+	pv_wr_u64le(&w, note->spent);
+	pv_wr_bytes(&w, note->hash, sizeof(note->hash));
+}

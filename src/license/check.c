@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <provisor/campaign.h>
+
+#include "crypto/digest.h"
+#include "crypto/ec.h"
+#include "formats/certificate.h"
+#include "formats/license.h"
+#include "license/rules.h"
+
+#include <string.h>
+
+int
+pv_rules_chip(
+    const uint8_t certificate[136], uint8_t ret_chip[32], struct pv_error *e)
+{
+	const struct pv_part part = { certificate, PV_CERT_LEN };
+
+	return pv_sha256(&part, 1, ret_chip, e);
+}
+
+void
+pv_rules_text(char *dst, size_t cap, const char *src, size_t src_cap)
+{
+	size_t n = strnlen(src, src_cap);
+
+	if (n > cap - 1)
+		n = cap - 1;
+	for (size_t i = 0; i < n; i++) {
+		bool control = (uint8_t)src[i] < 0x20 || src[i] == 0x7f;
+
+		dst[i] = control ? '?' : src[i];
+	}
+	dst[n] = '\0';
+}
+
+/*
+ * Certificate profile `id-and-key` (formats/certificate.md): the CA signs
+ * SHA-256 of product id and public key, the first 72 bytes.
+ */
+int
+pv_campaign_check_certificate(const struct pv_campaign *c,
+    const uint8_t certificate[136], size_t *ret_ca, struct pv_error *e)
+{
+	const struct pv_part part = { certificate, PV_CERT_SIGNED };
+	struct pv_certificate cert;
+	uint8_t digest[32];
+	int r;
+
+	r = pv_certificate_decode(certificate, &cert, e);
+	if (r != 0)
+		return r;
+	if (strcmp(cert.product_id, c->product_id) != 0) {
+		r = pv_fail(e, PV_E_VERIFY,
+		    "the chip certificate is for product '%s', campaign '%s' "
+		    "is for '%s'",
+		    cert.product_id, c->name, c->product_id);
+		(void)pv_hint(e, "no license was spent");
+		return r;
+	}
+	r = pv_ec_check_public(cert.public_key, e);
+	if (r == 0)
+		r = pv_sha256(&part, 1, digest, e);
+	if (r != 0)
+		return pv_wrap(e, "public key of the chip certificate");
+	for (size_t i = 0; i < c->n_trust; i++) {
+		r = pv_ecdsa_verify(c->trust[i], digest, cert.signature, e);
+		if (r == 0) {
+			pv_error_clear(e);
+			if (ret_ca != NULL)
+				*ret_ca = i;
+			return 0;
+		}
+		if (r != PV_E_VERIFY)
+			return r;
+	}
+	pv_error_clear(e);
+	r = pv_fail(e, PV_E_VERIFY,
+	    "the chip certificate is not signed by a CA that campaign '%s' "
+	    "trusts",
+	    c->name);
+	(void)pv_hint(e,
+	    "no license was spent; if this lot comes from another CA, open a "
+	    "new campaign with --trust");
+	return r;
+}
+
+int
+pv_rules_license_digest(
+    const uint8_t *data, size_t len, uint8_t ret_digest[32], struct pv_error *e)
+{
+	const struct pv_part parts[] = {
+		/* The terminating zero is part of the prefix. */
+		{ PV_LICENSE_DOMAIN, sizeof(PV_LICENSE_DOMAIN) },
+		{ data, len - 64 },
+	};
+
+	if (len < 64)
+		return pv_fail(e, PV_E_INTERNAL, "license of %zu bytes", len);
+	return pv_sha256(parts, 2, ret_digest, e);
+}
+
+int
+pv_license_check(const uint8_t *data, size_t len,
+    const uint8_t campaign_public[64], const uint8_t *certificate,
+    struct pv_error *e)
+{
+	struct pv_certificate cert;
+	struct pv_license l;
+	uint8_t digest[32];
+	int r;
+
+	r = pv_license_decode(data, len, &l, e);
+	if (r != 0)
+		return r;
+	r = pv_rules_license_digest(data, len, digest, e);
+	if (r == 0)
+		r = pv_ecdsa_verify(campaign_public, digest, l.signature, e);
+	if (r != 0)
+		return pv_wrap(e, "signature of the license");
+	if (certificate != NULL) {
+		r = pv_certificate_decode(certificate, &cert, e);
+		if (r != 0)
+			return r;
+		if (strcmp(cert.product_id, l.product_id) != 0)
+			return pv_fail(e, PV_E_VERIFY,
+			    "the license is for product '%s', the "
+			    "certificate for '%s'",
+			    l.product_id, cert.product_id);
+	}
+	r = pv_ec_check_public(l.ephemeral, e);
+	if (r != 0)
+		return pv_wrap(e, "ephemeral key of the license");
+	return 0;
+}

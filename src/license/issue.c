@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One license for one chip. The order of everything here is what keeps the
+ * promise; formats/ledger.md has it in words.
+ */
+#include <provisor/campaign.h>
+
+#include "crypto/digest.h"
+#include "formats/certificate.h"
+#include "formats/ledger.h"
+#include "formats/license.h"
+#include "ledger/journal.h"
+#include "license/rules.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A request while it is served. */
+struct request {
+	const struct pv_campaign *c;
+	const struct pv_campaign_io *io;
+	const uint8_t *certificate;
+	uint8_t chip[32];
+	struct pv_head head;
+	uint64_t number;
+};
+
+static uint64_t
+left(const struct pv_campaign *c, uint64_t spent)
+{
+	return spent < c->max_licenses ? c->max_licenses - spent : 0;
+}
+
+/* The license the chip has already, checked again. PV_E_NOT_FOUND. */
+static int
+repeat(const struct request *q, uint64_t spent, struct pv_issued *ret_l,
+    struct pv_error *e)
+{
+	struct pv_issued l = { .repeated = true };
+	struct pv_license dec;
+	struct pv_entry en;
+	int r;
+
+	r = pv_journal_issued(q->io->store, q->c, q->chip, &en, e);
+	if (r != 0)
+		return r;
+	if (en.body.license_len > sizeof(l.data))
+		return pv_fail(e, PV_E_MALFORMED, "license in the ledger");
+	memcpy(l.data, en.body.license, en.body.license_len);
+	l.len = en.body.license_len;
+	l.number = en.body.number;
+	l.left = left(q->c, spent);
+	r = pv_license_check(
+	    l.data, l.len, q->c->public_key, q->certificate, e);
+	if (r == 0)
+		r = pv_license_decode(l.data, l.len, &dec, e);
+	if (r == 0 && (dec.number != l.number ||
+			  memcmp(dec.campaign_id, q->c->id, 16) != 0))
+		r = pv_fail(e, PV_E_VERIFY,
+		    "it is license no. %" PRIu64 " of another campaign",
+		    dec.number);
+	if (r != 0)
+		return pv_wrap(
+		    e, "license no. %" PRIu64 " in the ledger", l.number);
+	*ret_l = l;
+	return 0;
+}
+
+/*
+ * Make the license in the token: ephemeral key, wrapped package key,
+ * signature. License format: formats/license.md.
+ */
+static int
+make_license(
+    const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
+{
+	const struct pv_wrapper *w = q->io->wrapper;
+	struct pv_issued out = { .number = q->number, .len = sizeof(out.data) };
+	uint8_t header[PV_LICENSE_HEADER], context[32], digest[32];
+	struct pv_license l = { .version = 1, .wrapped_len = 24 };
+	size_t len = sizeof(l.wrapped);
+	int r;
+
+	memcpy(l.campaign_id, q->c->id, sizeof(l.campaign_id));
+	l.number = q->number;
+	memcpy(l.product_id, q->certificate, PV_CERT_PRODUCT_ID);
+	memcpy(l.nonce, q->c->nonce, sizeof(l.nonce));
+	r = w->ephemeral(w->ctx, l.ephemeral, e);
+	if (r == 0)
+		r = pv_license_encode_header(&l, header, e);
+	if (r != 0)
+		return r;
+	const struct pv_part parts[] = {
+		/* Without the zero: 19 bytes. */
+		{ PV_LICENSE_DOMAIN, sizeof(PV_LICENSE_DOMAIN) - 1 },
+		{ header, sizeof(header) },
+		{ q->certificate, PV_CERT_LEN },
+	};
+	r = pv_sha256(parts, 3, context, e);
+	if (r == 0)
+		r = w->wrap(w->ctx, q->certificate + PV_CERT_PRODUCT_ID,
+		    context, l.wrapped, &len, e);
+	if (r != 0)
+		return r;
+	if (len != l.wrapped_len)
+		return pv_fail(e, PV_E_HSM,
+		    "the token wrapped the package key into %zu bytes, an "
+		    "SFI license needs 24",
+		    len);
+	r = pv_license_encode(&l, out.data, &out.len, e);
+	if (r == 0)
+		r = pv_rules_license_digest(out.data, out.len, digest, e);
+	if (r == 0)
+		r = q->io->signer->sign(
+		    q->io->signer->ctx, digest, l.signature, e);
+	if (r != 0)
+		return r;
+	memcpy(out.data + out.len - 64, l.signature, 64);
+	r = pv_license_check(
+	    out.data, out.len, q->c->public_key, q->certificate, e);
+	if (r != 0)
+		return r;
+	*ret_l = out;
+	return 0;
+}
+
+static void
+settle(struct pv_entry *entry, enum pv_entry_kind kind, const struct request *q)
+{
+	memset(entry, 0, sizeof(*entry));
+	entry->kind = kind;
+	entry->body.number = q->number;
+	memcpy(entry->body.chip, q->chip, sizeof(entry->body.chip));
+}
+
+/* Under the lock, with budget left: reserve, make, record. */
+static int
+spend(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
+{
+	struct pv_issued l;
+	struct pv_entry entry;
+	int r;
+
+	q->number = q->head.spent + 1;
+	settle(&entry, PV_ENTRY_RESERVE, q);
+	r = pv_journal_append(q->c, q->io, &entry, &q->head, e);
+	if (r != 0)
+		return pv_wrap(e, "reserving license no. %" PRIu64, q->number);
+	r = make_license(q, &l, e);
+	if (r != 0) {
+		/* The number is burnt; say so if the token still can. */
+		settle(&entry, PV_ENTRY_FAILED, q);
+		entry.body.code = r;
+		if (e != NULL)
+			pv_rules_text(entry.body.message,
+			    sizeof(entry.body.message), e->msg, sizeof(e->msg));
+		(void)!pv_journal_append(q->c, q->io, &entry, &q->head, NULL);
+		return pv_wrap(e, "making license no. %" PRIu64, q->number);
+	}
+	settle(&entry, PV_ENTRY_ISSUED, q);
+	memcpy(entry.body.license, l.data, l.len);
+	entry.body.license_len = l.len;
+	r = pv_journal_append(q->c, q->io, &entry, &q->head, e);
+	if (r != 0)
+		return pv_wrap(e, "recording license no. %" PRIu64, q->number);
+	l.left = left(q->c, q->head.spent);
+	*ret_l = l;
+	return 0;
+}
+
+static int
+used_up(const struct pv_campaign *c, struct pv_error *e)
+{
+	int r = pv_fail(e, PV_E_LIMIT,
+	    "campaign '%s' has used all %" PRIu64 " licenses", c->name,
+	    c->max_licenses);
+
+	(void)pv_hint(e,
+	    "open a further campaign with 'provisor campaign create', or see "
+	    "who used them: 'provisor ledger report --campaign %s'",
+	    c->name);
+	return r;
+}
+
+static int
+locked_issue(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
+{
+	int r;
+
+	/* Another process may have served this chip since we looked. */
+	r = repeat(q, q->head.spent, ret_l, e);
+	if (r != PV_E_NOT_FOUND)
+		return r;
+	pv_error_clear(e);
+	if (q->head.state != PV_STATE_OPERATIONAL)
+		return pv_fail(e, PV_E_CLOSED,
+		    "campaign '%s' is closed: no further licenses", q->c->name);
+	if (q->head.spent >= q->c->max_licenses)
+		return used_up(q->c, e);
+	return spend(q, ret_l, e);
+}
+
+int
+pv_license_issue(const struct pv_campaign *c, const struct pv_campaign_io *io,
+    const uint8_t certificate[136], struct pv_issued *ret_l, struct pv_error *e)
+{
+	struct request q = { .c = c, .io = io, .certificate = certificate };
+	struct pv_head head;
+	int r;
+
+	r = pv_campaign_check_certificate(c, certificate, NULL, e);
+	if (r == 0)
+		r = pv_rules_chip(certificate, q.chip, e);
+	if (r == 0)
+		r = pv_journal_head(io->store, c, &head, e);
+	if (r != 0)
+		return r;
+	r = repeat(&q, head.spent, ret_l, e);
+	if (r != PV_E_NOT_FOUND)
+		return r;
+	pv_error_clear(e);
+	if (io->wrapper == NULL)
+		return pv_fail(e, PV_E_INTERNAL,
+		    "the token of campaign '%s' is not open", c->name);
+	r = pv_rules_begin(c, io, &q.head, e);
+	if (r != 0)
+		return r;
+	r = locked_issue(&q, ret_l, e);
+	io->store->unlock(io->store->ctx);
+	return r;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What creating, issuing, recording and closing share. */
+#ifndef PV_RULES_H
+#define PV_RULES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ledger/journal.h"
+#include <provisor/campaign.h>
+#include <provisor/err.h>
+
+/* Signer and anchor are there, and the signer holds the campaign's key. */
+PV_MUST_USE int pv_rules_signer(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_error *e);
+
+/*
+ * Take the campaign's lock and see that ledger and token agree. On success
+ * the caller holds the lock and releases it with io->store->unlock.
+ */
+PV_MUST_USE int pv_rules_begin(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_head *ret_head,
+    struct pv_error *e);
+
+/* SHA-256 of the 136 bytes: how the ledger names a chip. */
+PV_MUST_USE int pv_rules_chip(
+    const uint8_t certificate[136], uint8_t ret_chip[32], struct pv_error *e);
+
+/* Copy a text for the ledger: cut to fit, control bytes become '?'. */
+void pv_rules_text(char *dst, size_t cap, const char *src, size_t src_cap);
+
+/* SHA-256("provisor/license/v1\0" || all but the signature). */
+PV_MUST_USE int pv_rules_license_digest(const uint8_t *data, size_t len,
+    uint8_t ret_digest[32], struct pv_error *e);
+
+#endif
