@@ -63,6 +63,12 @@ data_record(struct pv_record_parser *p, const struct pv_record *r,
 	    p, r, p->base + offset, r->bytes + IHEX_HEAD, len, e);
 }
 
+static uint64_t
+ihex_address(const struct pv_record_parser *p, const struct pv_record *r)
+{
+	return p->base + ((uint32_t)r->bytes[1] << 8 | r->bytes[2]);
+}
+
 static int
 ihex_record(struct pv_record_parser *p, const struct pv_record *r,
     bool *ret_end, struct pv_error *e)
@@ -115,6 +121,7 @@ pv_fw_read_ihex(
 	p.mark = ':';
 	p.end_name = "end record (type 01)";
 	p.record = ihex_record;
+	p.address = ihex_address;
 	p.overhead = IHEX_OVERHEAD;
 	p.sum = 0;
 	return pv_records_read(f, &p, b, e);

@@ -102,10 +102,13 @@ typedef int (*pv_record_fn)(struct pv_record_parser *p,
     const struct pv_record *r, bool *ret_end, struct pv_error *e);
 
 struct pv_record_parser {
-	const char *name;      /* of the file */
-	char mark;	       /* ':' or 'S' */
-	const char *end_name;  /* "end-of-file record (type 01)" */
-	pv_record_fn record;   /* the rules */
+	const char *name;     /* of the file */
+	char mark;	      /* ':' or 'S' */
+	const char *end_name; /* "end-of-file record (type 01)" */
+	pv_record_fn record;  /* the rules */
+	/* where a record's data would go; its bytes may be damaged */
+	uint64_t (*address)(
+	    const struct pv_record_parser *p, const struct pv_record *r);
 	size_t overhead;       /* bytes of a record that its count leaves out */
 	uint8_t sum;	       /* what all bytes of a good record add up to */
 	struct pv_records *to; /* where data goes; set by pv_records_read */

@@ -145,26 +145,24 @@ static int
 check_record(const struct pv_record_parser *p, const struct pv_record *r,
     struct pv_error *e)
 {
-	uint8_t sum = 0;
+	uint8_t sum = 0, is;
 
-	if (r->len < p->overhead || r->len != r->bytes[0] + p->overhead) {
-		if (r->len < p->overhead)
-			return pv_record_fail(p, r->line, e,
-			    "the line is too short for a record");
+	if (r->len < p->overhead)
+		return pv_record_fail(
+		    p, r->line, e, "the line is too short for a record");
+	if (r->len != r->bytes[0] + p->overhead)
 		return pv_record_fail(p, r->line, e,
 		    "the record says %u bytes, the line has %zu",
 		    (unsigned int)r->bytes[0], r->len - p->overhead);
-	}
 	for (size_t i = 0; i < r->len; i++)
 		sum = (uint8_t)(sum + r->bytes[i]);
-	if (sum != p->sum) {
-		uint8_t is = r->bytes[r->len - 1];
-
-		return pv_record_fail(p, r->line, e,
-		    "checksum is %02x, should be %02x", (unsigned int)is,
-		    (unsigned int)(uint8_t)(is + p->sum - sum));
-	}
-	return 0;
+	if (sum == p->sum)
+		return 0;
+	is = r->bytes[r->len - 1];
+	return pv_record_fail(p, r->line, e,
+	    "checksum is %02x, should be %02x (record for 0x%08llx)",
+	    (unsigned int)is, (unsigned int)(uint8_t)(is + p->sum - sum),
+	    (unsigned long long)p->address(p, r));
 }
 
 /* Decode one line without its end of line. */

@@ -27,12 +27,23 @@ address_len(char type)
 	}
 }
 
+static uint64_t
+srec_address(const struct pv_record_parser *p, const struct pv_record *r)
+{
+	uint32_t addr = 0;
+
+	(void)p;
+	for (size_t i = 0; i < address_len(r->type); i++)
+		addr = addr << 8 | r->bytes[1 + i];
+	return addr;
+}
+
 static int
 srec_record(struct pv_record_parser *p, const struct pv_record *r,
     bool *ret_end, struct pv_error *e)
 {
 	size_t alen = address_len(r->type), len;
-	uint32_t addr = 0;
+	uint32_t addr;
 
 	if (alen == 0)
 		return pv_record_fail(
@@ -41,8 +52,7 @@ srec_record(struct pv_record_parser *p, const struct pv_record *r,
 		return pv_record_fail(p, r->line, e,
 		    "an S%c record has at least %zu bytes, this one %zu",
 		    r->type, alen + 1, r->len - 1);
-	for (size_t i = 0; i < alen; i++)
-		addr = addr << 8 | r->bytes[1 + i];
+	addr = (uint32_t)srec_address(p, r);
 	len = r->len - 1 - alen - 1;
 
 	switch (r->type) {
@@ -84,6 +94,7 @@ pv_fw_read_srec(
 	p.mark = 'S';
 	p.end_name = "end record (S7, S8 or S9)";
 	p.record = srec_record;
+	p.address = srec_address;
 	p.overhead = 1; /* the count byte itself */
 	p.sum = 0xff;
 	return pv_records_read(f, &p, b, e);
