@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,21 +64,18 @@ out:
 static bool
 file_name(char *dst, size_t cap, const char *prefix, const char *name)
 {
-	size_t n = strlen(prefix), len = strlen(name);
+	int n;
 
-	if (len == 0 || n + len + strlen(SUFFIX) + 1 > cap)
-		return false;
-	memcpy(dst, prefix, n);
-	for (size_t i = 0; i < len; i++) {
-		char ch = name[i];
-
-		if (!isalnum((unsigned char)ch) && ch != '-' && ch != '_')
+	for (size_t i = 0; name[i] != '\0'; i++)
+		if (!isalnum((unsigned char)name[i]) && name[i] != '-' &&
+		    name[i] != '_')
 			return false;
-		if (ch >= 'A' && ch <= 'Z')
-			ch = (char)(ch - 'A' + 'a');
-		dst[n++] = ch;
-	}
-	memcpy(dst + n, SUFFIX, strlen(SUFFIX) + 1);
+	n = snprintf(dst, cap, "%s%s%s", prefix, name, SUFFIX);
+	if (name[0] == '\0' || n < 0 || (size_t)n >= cap)
+		return false;
+	for (size_t i = 0; dst[i] != '\0'; i++)
+		if (dst[i] >= 'A' && dst[i] <= 'Z')
+			dst[i] = (char)(dst[i] - 'A' + 'a');
 	return true;
 }
 

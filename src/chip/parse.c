@@ -57,9 +57,8 @@ get_u32(const struct pv_json *obj, const char *what, const char *name,
     uint32_t max, uint32_t *ret_v, struct pv_error *e)
 {
 	uint64_t v;
-	int rc;
 
-	if ((rc = pv_json_u64(obj, name, max, &v, e)) != 0)
+	if (pv_json_u64(obj, name, max, &v, e) != 0)
 		return pv_wrap(e, "%s", what);
 	*ret_v = (uint32_t)v;
 	return 0;

@@ -58,7 +58,7 @@ data_record(struct pv_record_parser *p, const struct pv_record *r,
 	if (p->segmented && offset + len > 0x10000)
 		return pv_record_fail(p, r->line, e,
 		    "data at 0x%08llx runs past the end of its 64 KiB segment",
-		    (unsigned long long)(p->base + offset));
+		    (unsigned long long)p->base + offset);
 	return pv_records_data(
 	    p, r, p->base + offset, r->bytes + IHEX_HEAD, len, e);
 }

@@ -39,6 +39,8 @@ pv_fw_batch_release(struct pv_fw_batch *b)
 	memset(b, 0, sizeof(*b));
 }
 
+static char *format(const char *fmt, va_list ap) PV_PRINTF(1, 0);
+
 static char *
 format(const char *fmt, va_list ap)
 {

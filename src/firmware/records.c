@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,6 +110,7 @@ pv_records_data(struct pv_record_parser *p, const struct pv_record *r,
 	    grow((void **)&c->runs, &c->runs_cap, c->n, 1, sizeof(*c->runs), e);
 	if (rc != 0)
 		return rc;
+	assert(c->runs != NULL); /* grow made room */
 	c->runs[c->n++] = (struct run){
 		.addr = addr, .off = c->len - len, .len = len, .line = r->line
 	};
