@@ -42,6 +42,12 @@ PV_MUST_USE int pv_outfile_rewrite(struct pv_outfile *f, uint64_t off,
     const void *data, size_t len, struct pv_error *e);
 /* Bytes written so far, and their write end. */
 uint64_t pv_outfile_size(const struct pv_outfile *f);
+/*
+ * Make the bytes durable, still under the temporary name. Several outputs that
+ * shall appear together are synced first, so that a full disk shows before
+ * any of them is committed.
+ */
+PV_MUST_USE int pv_outfile_sync(struct pv_outfile *f, struct pv_error *e);
 /* fsync, rename, fsync the folder. The outfile still needs freeing. */
 PV_MUST_USE int pv_outfile_commit(struct pv_outfile *f, struct pv_error *e);
 void pv_outfile_free(struct pv_outfile *f);
