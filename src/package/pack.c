@@ -441,7 +441,11 @@ publish(struct packer *k, struct pv_outfile *nonce_out, struct pv_error *e)
 	int lock = -1, r;
 
 	memcpy(use.nonce, k->p->nonce, sizeof(use.nonce));
-	r = pv_sha256_final(k->hash, use.fingerprint, e);
+	r = pv_outfile_sync(k->out, e);
+	if (r == 0 && nonce_out != NULL)
+		r = pv_outfile_sync(nonce_out, e);
+	if (r == 0)
+		r = pv_sha256_final(k->hash, use.fingerprint, e);
 	if (r == 0 && k->p->record_dir != NULL) {
 		r = k->p->sealer->key_id(k->p->sealer->ctx, use.key_id, e);
 		if (r == 0)
