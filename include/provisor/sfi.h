@@ -155,7 +155,8 @@ PV_MUST_USE int pv_sfi_verify(const char *path, const struct pv_sfi_key *key,
  * Decrypt into a folder (made with mode 0700 when missing; files 0600):
  * area-001-F-0x08000000.bin and so on, the option bytes as options.bin and,
  * when they are whole words, options.csv. Everything is verified before the
- * first file appears. A folder that holds such files already is
+ * first file appears, and a failure while writing takes the files of this call
+ * away again. A folder that holds such files already is
  * PV_E_EXISTS. `each` (or NULL) gets the name of every file written.
  */
 PV_MUST_USE int pv_sfi_unpack(const char *path, const struct pv_sfi_key *key,

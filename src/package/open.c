@@ -308,10 +308,13 @@ pv_sfi_verify(const char *path, const struct pv_sfi_key *key,
 
 /* --- unpack ---------------------------------------------------------------- */
 
+#define AREA_NAME 64U
+
 struct unpacker {
 	struct reader *rd;
 	const char *dir;
 	bool have_options; /* options.bin is taken */
+	uint16_t made;	   /* areas written */
 	int (*each)(void *ctx, const char *name, uint32_t size);
 	void *ctx;
 };
@@ -381,21 +384,28 @@ write_csv(
 	return r;
 }
 
+/* Name and path of the file of an area. */
+static int
+area_path(const struct unpacker *u, const struct pv_sfi_area *a, bool options,
+    char name[AREA_NAME], char path[4096], struct pv_error *e)
+{
+	if (options)
+		(void)snprintf(name, AREA_NAME, "options.bin");
+	else
+		(void)snprintf(name, AREA_NAME, "area-%03u-%c-0x%08x.bin",
+		    (unsigned int)a->index, a->type, (unsigned int)a->address);
+	return pv_path_fit(path, 4096, u->dir, name, e);
+}
+
 static int
 unpack_area(
     void *ctx, const struct pv_sfi_area *a, uint64_t at, struct pv_error *e)
 {
 	struct unpacker *u = ctx;
-	char name[64], path[4096];
+	char name[AREA_NAME], path[4096];
 	bool options = a->type == 'C' && !u->have_options;
-	int r;
+	int r = area_path(u, a, options, name, path, e);
 
-	if (options)
-		(void)snprintf(name, sizeof(name), "options.bin");
-	else
-		(void)snprintf(name, sizeof(name), "area-%03u-%c-0x%08x.bin",
-		    (unsigned int)a->index, a->type, (unsigned int)a->address);
-	r = pv_path_fit(path, sizeof(path), u->dir, name, e);
 	if (r == 0)
 		r = pv_outfile_open(path, 0600, &u->rd->out, e);
 	if (r == 0)
@@ -404,13 +414,47 @@ unpack_area(
 		r = pv_outfile_commit(u->rd->out, e);
 	pv_outfile_free(u->rd->out);
 	u->rd->out = NULL;
-	if (r == 0)
-		r = report(u, name, a->size);
-	if (r == 0 && options) {
-		u->have_options = true;
+	if (r != 0)
+		return r;
+	u->made = a->index;
+	u->have_options = u->have_options || options;
+	r = report(u, name, a->size);
+	if (r == 0 && options)
 		r = write_csv(u, path, a->size, e);
-	}
 	return r;
+}
+
+/* After a failure: take away what this call had written. */
+static int
+remove_area(
+    void *ctx, const struct pv_sfi_area *a, uint64_t at, struct pv_error *e)
+{
+	struct unpacker *u = ctx;
+	char name[AREA_NAME], path[4096];
+	bool options = a->type == 'C' && !u->have_options;
+
+	(void)at;
+	if (a->index > u->made)
+		return 1; /* enough */
+	if (area_path(u, a, options, name, path, e) == 0)
+		(void)unlink(path);
+	if (options &&
+	    pv_path_fit(path, sizeof(path), u->dir, "options.csv", e) == 0)
+		(void)unlink(path);
+	u->have_options = u->have_options || options;
+	return 0;
+}
+
+static void
+remove_all(struct unpacker *u)
+{
+	struct pv_sfi_header again;
+	struct pv_error ignored;
+
+	u->have_options = false;
+	if (pv_sfi_walk(
+		u->rd->fd, u->rd->path, &again, remove_area, u, &ignored) != 0)
+		return;
 }
 
 int
@@ -434,6 +478,8 @@ pv_sfi_unpack(const char *path, const struct pv_sfi_key *key, const char *dir,
 		rd.step = "unpack";
 		pv_progress_step(key->progress, rd.step);
 		r = pv_sfi_walk(rd.fd, path, &again, unpack_area, &u, e);
+		if (r != 0)
+			remove_all(&u);
 	}
 	if (r == 0)
 		*ret_info = rd.info;
