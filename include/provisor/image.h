@@ -44,7 +44,10 @@ PV_MUST_USE int pv_image_add_file(
 PV_MUST_USE int pv_image_add(struct pv_image *img, uint64_t addr,
     const void *data, size_t len, const char *source, struct pv_error *e);
 
-/* One segment. `source` is borrowed: "app.elf segment 0". */
+/*
+ * One segment. `source` is borrowed: the path as typed, for ELF files with
+ * the number readelf -l gives the program header: "app.elf segment 0".
+ */
 struct pv_segment {
 	uint64_t addr;
 	uint64_t size; /* bytes, at least 1 */
