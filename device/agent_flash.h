@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside device/ only: what the agent does to flash, and its note. */
+#ifndef PV_DEVICE_AGENT_FLASH_H
+#define PV_DEVICE_AGENT_FLASH_H
+
+#include "device/agent.h"
+
+/* These return PV_SI_OK or the code that the status carries. */
+
+/* Begin an F area: range, overlap, number; then its mark in the note. */
+uint16_t pv_agent_area_open(struct pv_agent *a, uint32_t addr, uint32_t size);
+/* The next plaintext bytes of the F area under way. */
+uint16_t pv_agent_area_put(struct pv_agent *a, const uint8_t *data, size_t len);
+/* Compare all F areas with what was received. */
+uint16_t pv_agent_areas_verify(struct pv_agent *a);
+/* Program the bytes held back, the first area's last. */
+uint16_t pv_agent_areas_release(struct pv_agent *a);
+
+/* Write the note as "under way", with the sectors marked so far. */
+uint16_t pv_agent_mark(struct pv_agent *a);
+/* Write the note without a mark: PV_AGENT_NOTE_DONE or _FAILED. */
+uint16_t pv_agent_unmark(struct pv_agent *a, uint8_t note_state);
+/* Read the note at start. */
+enum pv_agent_note pv_agent_note_load(struct pv_agent *a);
+/* Erase every marked sector. False when one of them would not. */
+bool pv_agent_erase_marked(struct pv_agent *a);
+
+#endif
