@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/internal.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "crypto/ec.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The state file is written whole at every change that must last. */
+int
+pv_sim_save(struct pv_sim *sim)
+{
+	int r;
+
+	sim->state.received = sim->received;
+	sim->state.commands = sim->base_commands + sim->an.commands;
+	sim->state.nacks = sim->base_nacks + sim->an.nacks;
+	r = pv_sim_state_write(sim->dir, &sim->state, &sim->fault);
+	return r;
+}
+
+/* --- control: what the bootloader asks of the part ------------------------- */
+
+static void
+do_emit(void *ctx, const uint8_t *data, size_t len)
+{
+	struct pv_sim *sim = ctx;
+
+	if (len > sizeof sim->out - sim->out_len) {
+		/* Nobody reads: a UART would have sent these to no one. */
+		pv_log(
+		    PV_LOG_WARN, "virtual chip: %zu bytes of answer lost", len);
+		return;
+	}
+	memcpy(sim->out + sim->out_len, data, len);
+	sim->out_len += len;
+}
+
+static enum pv_an_lock
+do_lock(void *ctx)
+{
+	const struct pv_sim *sim = ctx;
+
+	if (sim->state.rdp >= 2)
+		return PV_AN_LOCKED;
+	if (sim->state.agent && pv_agent_installing(&sim->agent))
+		return PV_AN_INSTALLING;
+	return sim->state.rdp == 1 ? PV_AN_READ_PROTECTED : PV_AN_OPEN;
+}
+
+static int
+do_mass_erase(void *ctx, enum pv_an_erase what)
+{
+	struct pv_sim *sim = ctx;
+	const struct pv_chip *chip = sim->chip;
+	uint32_t number = 0;
+
+	for (size_t b = 0; b < chip->n_banks; b++) {
+		const struct pv_flash_bank *bank = &chip->banks[b];
+		bool wanted = what == PV_AN_ERASE_ALL ||
+			      (what == PV_AN_ERASE_BANK1 && b == 0) ||
+			      (what == PV_AN_ERASE_BANK2 && b == 1);
+
+		for (size_t g = 0; g < bank->n_groups; g++) {
+			for (uint32_t i = 0; i < bank->groups[g].count; i++) {
+				if (wanted)
+					(void)sim->memory.erase(sim, number);
+				number++;
+			}
+		}
+	}
+	return 0;
+}
+
+static int
+do_protect(void *ctx, enum pv_an_protect what, const uint8_t *codes, size_t n)
+{
+	struct pv_sim *sim = ctx;
+	struct pv_sim_state *s = &sim->state;
+
+	switch (what) {
+	case PV_AN_SET_WRITE_PROTECTION:
+		memset(s->write_protected, 0, sizeof s->write_protected);
+		for (size_t i = 0; i < n; i++)
+			s->write_protected[codes[i] / 8] |=
+			    (uint8_t)(1U << (codes[i] % 8));
+		break;
+	case PV_AN_CLEAR_WRITE_PROTECTION:
+		memset(s->write_protected, 0, sizeof s->write_protected);
+		break;
+	case PV_AN_SET_READ_PROTECTION:
+		if (s->rdp == 0)
+			s->rdp = 1;
+		break;
+	case PV_AN_CLEAR_READ_PROTECTION:
+		/* The wipe comes first: cut short, the protection stays. */
+		memset(s->write_protected, 0, sizeof s->write_protected);
+		(void)do_mass_erase(sim, PV_AN_ERASE_ALL);
+		memset(sim->ram, 0, sim->ram_size);
+		s->rdp = 0;
+		break;
+	}
+	return pv_sim_save(sim);
+}
+
+/*
+ * Writing the option area erases all of it first. What the bits mean differs
+ * from part to part and is not modeled for this way.
+ */
+static int
+do_write_options(void *ctx, const uint8_t *data, size_t len)
+{
+	struct pv_sim *sim = ctx;
+
+	if (len > sim->options_size)
+		return -1;
+	memset(sim->options, 0xff, sim->options_size);
+	memcpy(sim->options, data, len);
+	return 0;
+}
+
+static void
+do_go(void *ctx, uint32_t addr)
+{
+	struct pv_sim *sim = ctx;
+
+	sim->state.running = true;
+	sim->state.running_at = addr;
+	(void)pv_sim_save(sim);
+}
+
+static void
+do_restart(void *ctx)
+{
+	struct pv_sim *sim = ctx;
+
+	pv_sim_start(sim);
+}
+
+/* --- configuration --------------------------------------------------------- */
+
+static void
+add_opcode(struct pv_an_config *c, uint8_t opcode)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_opcodes; i++)
+		if (c->opcodes[i] == opcode)
+			return;
+	if (c->n_opcodes == PV_AN_OPCODES)
+		return;
+	/* Get lists opcodes in rising order. */
+	for (i = c->n_opcodes; i > 0 && c->opcodes[i - 1] > opcode; i--)
+		c->opcodes[i] = c->opcodes[i - 1];
+	c->opcodes[i] = opcode;
+	c->n_opcodes++;
+}
+
+static void
+configure(struct pv_sim *sim)
+{
+	/* Where no list is known: that of a V3.1 part, AN3155 table 2. */
+	static const uint8_t usual[] = { PV_AN_GET, PV_AN_GET_VERSION,
+		PV_AN_GET_ID, PV_AN_READ, PV_AN_GO, PV_AN_WRITE,
+		PV_AN_EXT_ERASE, PV_AN_WRITE_PROTECT, PV_AN_WRITE_UNPROTECT,
+		PV_AN_READ_PROTECT, PV_AN_READ_UNPROTECT };
+	const struct pv_chip *chip = sim->chip;
+	struct pv_an_config *c = &sim->config;
+
+	c->version = chip->boot_version != 0 ? chip->boot_version : 0x31;
+	c->device_id = (uint16_t)chip->device_id;
+	c->option_base = chip->has_option_area ? chip->option_area.base : 0;
+	c->two_banks = chip->n_banks >= 2;
+	if (chip->n_opcodes > 0) {
+		c->n_opcodes = chip->n_opcodes < PV_AN_OPCODES ? chip->n_opcodes
+							       : PV_AN_OPCODES;
+		memcpy(c->opcodes, chip->opcodes, c->n_opcodes);
+	} else {
+		c->n_opcodes = sizeof usual;
+		memcpy(c->opcodes, usual, sizeof usual);
+	}
+	if (sim->state.agent) {
+		add_opcode(c, PV_AN_SPECIAL);
+		add_opcode(c, PV_AN_EXT_SPECIAL);
+	}
+	sim->control = (struct pv_an_control){
+		.ctx = sim,
+		.emit = do_emit,
+		.lock = do_lock,
+		.mass_erase = do_mass_erase,
+		.protect = do_protect,
+		.write_options = do_write_options,
+		.go = do_go,
+		.restart = do_restart,
+	};
+	pv_sim_memory(sim);
+}
+
+/* --- power ----------------------------------------------------------------- */
+
+/* Power-on or restart: the agent's recovery, then the bootloader. */
+void
+pv_sim_start(struct pv_sim *sim)
+{
+	sim->state.starts++;
+	sim->state.running = false;
+	sim->base_commands += sim->an.commands;
+	sim->base_nacks += sim->an.nacks;
+	pv_an_init(&sim->an, &sim->config, &sim->memory, &sim->control,
+	    sim->state.agent ? &sim->specials : NULL);
+	if (sim->state.agent)
+		pv_sim_agent_start(sim);
+	(void)pv_sim_save(sim);
+}
+
+static int
+lock_folder(struct pv_sim *sim, struct pv_error *e)
+{
+	char path[PV_SIM_PATH];
+	int r;
+
+	r = pv_path_fit(path, sizeof path, sim->dir, "lock", e);
+	if (r != 0)
+		return r;
+	r = pv_file_lock(path, 0, &sim->lock_fd, e);
+	if (r != 0 && access(path, W_OK) == 0) {
+		pv_error_clear(e);
+		(void)pv_fail(e, PV_E_LINK,
+		    "virtual chip '%s' is already running in another process",
+		    sim->dir);
+		return pv_hint(e,
+		    "a chip is on one line at a time; stop that 'provisor sim "
+		    "run' first");
+	}
+	return r;
+}
+
+static int
+open_identity(struct pv_sim *sim, struct pv_error *e)
+{
+	struct pv_ec_key *key = NULL;
+	char path[PV_SIM_PATH];
+	int r;
+
+	r = pv_path_fit(path, sizeof path, sim->dir, "certificate.bin", e);
+	if (r == 0)
+		r = pv_file_read_exact(path, sim->cert, sizeof sim->cert, e);
+	if (r == 0)
+		r = pv_path_fit(path, sizeof path, sim->dir, "chip.key", e);
+	if (r == 0)
+		r = pv_ec_read_pem(path, &key, e);
+	if (r == 0)
+		r = pv_sim_crypto_new(key, &sim->crypto, &sim->crypto_ops, e);
+	if (r != 0)
+		pv_ec_free(key);
+	return r;
+}
+
+int
+pv_sim_open(const char *dir, const struct pv_chip *chip,
+    struct pv_sim **ret_sim, struct pv_error *e)
+{
+	struct pv_sim *sim = calloc(1, sizeof *sim);
+	int r;
+
+	if (sim == NULL)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
+	sim->lock_fd = -1;
+	sim->chip = chip;
+	r = strlen(dir) < sizeof sim->dir
+		? 0
+		: pv_fail(e, PV_E_USAGE, "'%s' is too long a name", dir);
+	if (r != 0)
+		goto out;
+	memcpy(sim->dir, dir, strlen(dir) + 1);
+	r = pv_sim_state_read(dir, &sim->state, e);
+	if (r == 0)
+		r = lock_folder(sim, e);
+	/* Again under the lock: the last run may have ended just now. */
+	if (r == 0)
+		r = pv_sim_state_read(dir, &sim->state, e);
+	if (r == 0)
+		r = pv_sim_map(sim, e);
+	if (r == 0)
+		r = open_identity(sim, e);
+	if (r != 0)
+		goto out;
+	sim->received = sim->state.received;
+	sim->base_commands = sim->state.commands;
+	sim->base_nacks = sim->state.nacks;
+	configure(sim);
+	pv_sim_start(sim);
+	r = pv_sim_fault(sim, e);
+out:
+	if (r != 0) {
+		sim->fault.code = r; /* nothing more is written */
+		pv_sim_close(sim);
+		return r;
+	}
+	*ret_sim = sim;
+	return 0;
+}
+
+void
+pv_sim_feed(struct pv_sim *sim, const uint8_t *data, size_t len)
+{
+	sim->received += len;
+	pv_an_feed(&sim->an, data, len);
+}
+
+const uint8_t *
+pv_sim_output(const struct pv_sim *sim, size_t *ret_len)
+{
+	*ret_len = sim->out_len;
+	return sim->out;
+}
+
+void
+pv_sim_output_clear(struct pv_sim *sim)
+{
+	sim->out_len = 0;
+}
+
+int
+pv_sim_fault(const struct pv_sim *sim, struct pv_error *e)
+{
+	if (sim->fault.code != 0 && e != NULL)
+		*e = sim->fault;
+	return sim->fault.code;
+}
+
+const struct pv_sim_state *
+pv_sim_state(const struct pv_sim *sim)
+{
+	return &sim->state;
+}
+
+void
+pv_sim_close(struct pv_sim *sim)
+{
+	if (sim == NULL)
+		return;
+	if (sim->fault.code == 0)
+		(void)pv_sim_save(sim);
+	pv_sim_unmap(sim);
+	pv_sim_crypto_free(sim->crypto);
+	if (sim->lock_fd >= 0)
+		close(sim->lock_fd);
+	free(sim);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual chip: a folder that holds everything a part keeps without
+ * power, and the bootloader (device/) run on it behind a pseudo-terminal.
+ *
+ *   flash.bin        internal flash from its first address
+ *   ram.bin          the RAMs one after the other
+ *   options.bin      the option area as the USART bootloader sees it
+ *   certificate.bin  136 bytes
+ *   chip.key         the chip's private key, PEM, mode 0600
+ *   state.json       the rest; replaced as a whole at every change
+ *
+ * Every change is on disk before the next byte is looked at, so that killing
+ * the process is what a power cut is to a part.
+ */
+#ifndef PV_SIM_H
+#define PV_SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "device/agent.h"
+#include "device/an3155.h"
+#include <provisor/chip.h>
+#include <provisor/err.h>
+
+#define PV_SIM_PATH	    1024U
+#define PV_SIM_CERT	    136U
+#define PV_SIM_OPTION_WORDS 32U
+#define PV_SIM_FLASH_MAX    (64U << 20) /* bytes of flash, our limit */
+#define PV_SIM_RAM_MAX	    (64U << 20)
+#define PV_SIM_OPTIONS_MAX  4096U
+#define PV_SIM_SECTOR_CODES 256U /* sector codes of 0x63 are bytes */
+
+/* What state.json says. */
+struct pv_sim_state {
+	char chip[PV_SIM_PATH]; /* name or path, for pv_chip_load */
+	char product_id[9];
+	bool agent;		 /* the install agent is in the bootloader */
+	bool allow_irreversible; /* option bytes may lock the chip for good */
+	unsigned int rdp;	 /* 0, 1, 2 */
+	uint8_t write_protected[PV_SIM_SECTOR_CODES / 8];
+	size_t n_option_words; /* 0 until an install set them */
+	uint32_t option_words[PV_SIM_OPTION_WORDS];
+	bool pinned; /* campaign_key holds SHA-256 of the key's 64 bytes */
+	uint8_t campaign_key[32];
+	enum pv_agent_iv_add iv_add;
+	uint8_t note[PV_AGENT_NOTE_LEN]; /* install mark, device/agent.h */
+	bool running;			 /* Go was used; until the next start */
+	uint32_t running_at;
+	uint64_t starts;
+	uint64_t installs; /* finished */
+	uint64_t failures; /* installs failed, power cuts included */
+	uint64_t received; /* bytes */
+	uint64_t commands;
+	uint64_t nacks;
+};
+
+/* install.c: how the last secure install ended, from the note */
+enum pv_agent_note pv_sim_install_state(const struct pv_sim_state *state);
+/* "never", "under way: erased at the next start", ...; never NULL. */
+const char *pv_sim_install_name(enum pv_agent_note install);
+
+/* memory.c: bytes from the first to the last flash address */
+uint64_t pv_sim_flash_span(const struct pv_chip *chip);
+
+/* state.c */
+PV_MUST_USE int pv_sim_state_read(
+    const char *dir, struct pv_sim_state *ret_state, struct pv_error *e);
+PV_MUST_USE int pv_sim_state_write(
+    const char *dir, const struct pv_sim_state *state, struct pv_error *e);
+
+/* create.c */
+struct pv_sim_create {
+	const char *dir;
+	const struct pv_chip *chip;
+	const char *chip_name;	  /* as given, kept for the next start */
+	const char *ca_dir;	  /* ca.pem and ca.key, made when missing */
+	const char *product_id;	  /* NULL: from the chip description */
+	const char *campaign_key; /* PEM file to pin, or NULL */
+	bool agent;
+	bool allow_irreversible;
+	enum pv_agent_iv_add iv_add;
+};
+/* Make a new chip; a folder that holds one already is PV_E_EXISTS. */
+PV_MUST_USE int pv_sim_create(const struct pv_sim_create *c,
+    struct pv_sim_state *ret_state, struct pv_error *e);
+
+/* chip.c: a chip under power */
+struct pv_sim;
+/*
+ * Lock the folder (PV_E_LINK when another process runs this chip), map its
+ * memories, and start: an install cut off by the loss of power is erased
+ * before anything else. `chip` is borrowed.
+ */
+PV_MUST_USE int pv_sim_open(const char *dir, const struct pv_chip *chip,
+    struct pv_sim **ret_sim, struct pv_error *e);
+/* Bytes from the host. */
+void pv_sim_feed(struct pv_sim *sim, const uint8_t *data, size_t len);
+/* Answers waiting to be sent; borrowed until the next feed. */
+const uint8_t *pv_sim_output(const struct pv_sim *sim, size_t *ret_len);
+void pv_sim_output_clear(struct pv_sim *sim);
+/* 0, or the fault that stopped the chip (its folder cannot be written). */
+PV_MUST_USE int pv_sim_fault(const struct pv_sim *sim, struct pv_error *e);
+const struct pv_sim_state *pv_sim_state(const struct pv_sim *sim);
+/* Write the counters and let go of everything; NULL is allowed. */
+void pv_sim_close(struct pv_sim *sim);
+
+/*
+ * install.c: the read protection level 0, 1, 2 that the option words of a C
+ * area ask for; 2 cannot be undone. -1 where the words of the family are not
+ * known to us.
+ */
+int pv_sim_options_level(
+    const struct pv_chip *chip, const uint32_t *words, size_t n);
+
+/* line.c */
+struct pv_sim_line {
+	const char *link; /* symbolic link to make */
+	bool has_unplug;
+	uint64_t unplug; /* hang up after this many bytes */
+	bool has_powercut;
+	uint64_t powercut; /* lose power after this many bytes */
+	/* Called once when the link is there. */
+	void (*ready)(void *ctx, const char *pty);
+	void *ctx;
+};
+enum pv_sim_end {
+	PV_SIM_STOPPED,	  /* SIGTERM, SIGINT or SIGHUP */
+	PV_SIM_UNPLUGGED, /* as the fault said */
+	PV_SIM_POWERCUT,  /* leave the process at once, without clean-up */
+};
+/* "unplug@N" or "powercut@N", ',' between; PV_E_USAGE for anything else. */
+PV_MUST_USE int pv_sim_faults_parse(
+    const char *text, struct pv_sim_line *line, struct pv_error *e);
+PV_MUST_USE int pv_sim_serve(struct pv_sim *sim, const struct pv_sim_line *line,
+    enum pv_sim_end *ret_end, struct pv_error *e);
+
+/* ca.c: the authority that signs virtual chips' certificates */
+struct pv_ec_key;
+PV_MUST_USE int pv_sim_ca_open(
+    const char *dir, struct pv_ec_key **ret_key, struct pv_error *e);
+/* Product id, X, Y; then r, s of ECDSA over SHA-256 of those 72 bytes. */
+PV_MUST_USE int pv_sim_certificate(const struct pv_ec_key *ca,
+    const char *product_id, const uint8_t public_key[64],
+    uint8_t ret_cert[PV_SIM_CERT], struct pv_error *e);
+
+/* crypto.c: the agent's cryptography over src/crypto and the chip's key */
+struct pv_sim_crypto;
+PV_MUST_USE int pv_sim_crypto_new(struct pv_ec_key *chip_key,
+    struct pv_sim_crypto **ret_c, struct pv_agent_crypto *ret_ops,
+    struct pv_error *e);
+void pv_sim_crypto_free(struct pv_sim_crypto *c); /* and the chip key */
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim/sim.h"
+
+#include "base/file.h"
+#include "base/hex.h"
+#include "base/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FORMAT	  "provisor-sim/1"
+#define STATE_MAX 65536U
+
+static const char *const iv_names[] = { "be96", "le32-hi", "le32-lo" };
+#define N_IV (sizeof iv_names / sizeof iv_names[0])
+
+/* --- writing --------------------------------------------------------------- */
+
+static void
+put_words(struct pv_json *root, const struct pv_sim_state *s)
+{
+	struct pv_json *words = pv_json_set_array(root, "option_words");
+	char text[16];
+
+	for (size_t i = 0; i < s->n_option_words; i++) {
+		snprintf(text, sizeof text, "0x%08x",
+		    (unsigned int)s->option_words[i]);
+		pv_json_add_str(words, text);
+	}
+}
+
+int
+pv_sim_state_write(
+    const char *dir, const struct pv_sim_state *s, struct pv_error *e)
+{
+	struct pv_json *root = pv_json_new_object(), *counters;
+	char path[PV_SIM_PATH], *text = NULL, *line = NULL;
+	size_t len;
+	int r;
+
+	pv_json_set_str(root, "format", FORMAT);
+	pv_json_set_str(root, "chip", s->chip);
+	pv_json_set_str(root, "product_id", s->product_id);
+	pv_json_set_bool(root, "agent", s->agent);
+	pv_json_set_bool(root, "allow_irreversible", s->allow_irreversible);
+	pv_json_set_int(root, "rdp", (int64_t)s->rdp);
+	pv_json_set_hex(root, "write_protected", s->write_protected,
+	    sizeof s->write_protected);
+	put_words(root, s);
+	if (s->pinned)
+		pv_json_set_hex(root, "campaign_key_sha256", s->campaign_key,
+		    sizeof s->campaign_key);
+	pv_json_set_str(root, "iv_add", iv_names[s->iv_add]);
+	pv_json_set_hex(root, "install_note", s->note, sizeof s->note);
+	if (s->running)
+		pv_json_set_addr(root, "running_at", s->running_at);
+	counters = pv_json_set_object(root, "counters");
+	pv_json_set_u64(counters, "starts", s->starts);
+	pv_json_set_u64(counters, "installs", s->installs);
+	pv_json_set_u64(counters, "failures", s->failures);
+	pv_json_set_u64(counters, "received", s->received);
+	pv_json_set_u64(counters, "commands", s->commands);
+	pv_json_set_u64(counters, "nacks", s->nacks);
+
+	r = pv_path_fit(path, sizeof path, dir, "state.json", e);
+	if (r == 0)
+		r = pv_json_print(root, &text, e);
+	if (r == 0) {
+		len = strlen(text);
+		line = malloc(len + 2);
+		if (line == NULL) {
+			r = pv_fail(e, PV_E_NOMEM, "out of memory");
+		} else {
+			memcpy(line, text, len);
+			memcpy(line + len, "\n", 2);
+			r = pv_file_write(path, 0644, line, len + 1, e);
+		}
+	}
+	pv_json_free(root);
+	free(text);
+	free(line);
+	return r;
+}
+
+/* --- reading --------------------------------------------------------------- */
+
+static int
+get_text(const struct pv_json *root, const char *name, char *dst, size_t cap,
+    struct pv_error *e)
+{
+	const char *s = NULL;
+	int r;
+
+	r = pv_json_str(root, name, &s, e);
+	if (r != 0)
+		return r;
+	if (strlen(s) >= cap)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "'%s' is longer than %zu characters", name, cap - 1);
+	memcpy(dst, s, strlen(s) + 1);
+	return 0;
+}
+
+static int
+get_hex(const struct pv_json *root, const char *name, uint8_t *dst, size_t len,
+    struct pv_error *e)
+{
+	const char *s = NULL;
+	int r;
+
+	r = pv_json_str(root, name, &s, e);
+	if (r == 0)
+		r = pv_hex_decode(s, dst, len, e);
+	if (r != 0)
+		return pv_wrap(e, "'%s'", name);
+	return 0;
+}
+
+static int
+get_words(
+    const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
+{
+	const struct pv_json *words = pv_json_get(root, "option_words");
+	uint64_t v = 0;
+	int r;
+
+	if (!pv_json_is_array(words) ||
+	    pv_json_count(words) > PV_SIM_OPTION_WORDS)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "'option_words' is not a list of at most %u words",
+		    PV_SIM_OPTION_WORDS);
+	s->n_option_words = pv_json_count(words);
+	for (size_t i = 0; i < s->n_option_words; i++) {
+		r = pv_json_value_u64(pv_json_at(words, i), UINT32_MAX, &v, e);
+		if (r != 0)
+			return pv_wrap(e, "'option_words'");
+		s->option_words[i] = (uint32_t)v;
+	}
+	return 0;
+}
+
+static int
+get_iv_add(
+    const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
+{
+	const char *text = NULL;
+	int r;
+
+	r = pv_json_str(root, "iv_add", &text, e);
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < N_IV; i++) {
+		if (strcmp(text, iv_names[i]) == 0) {
+			s->iv_add = (enum pv_agent_iv_add)i;
+			return 0;
+		}
+	}
+	return pv_fail(e, PV_E_MALFORMED, "'iv_add' has no rule '%s'", text);
+}
+
+static int
+get_counters(
+    const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
+{
+	const struct pv_json *c = pv_json_get(root, "counters");
+	const struct {
+		const char *name;
+		uint64_t *value;
+	} rows[] = {
+		{ "starts", &s->starts },
+		{ "installs", &s->installs },
+		{ "failures", &s->failures },
+		{ "received", &s->received },
+		{ "commands", &s->commands },
+		{ "nacks", &s->nacks },
+	};
+
+	if (!pv_json_is_object(c))
+		return pv_fail(e, PV_E_MALFORMED, "'counters' is missing");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		int r =
+		    pv_json_u64(c, rows[i].name, UINT64_MAX, rows[i].value, e);
+
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+decode(const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
+{
+	char format[32];
+	uint64_t v = 0;
+	int r;
+
+	r = get_text(root, "format", format, sizeof format, e);
+	if (r != 0)
+		return r;
+	if (strcmp(format, FORMAT) != 0)
+		return pv_fail(e, PV_E_UNSUPPORTED, "format '%s' is not '%s'",
+		    format, FORMAT);
+	r = get_text(root, "chip", s->chip, sizeof s->chip, e);
+	if (r == 0)
+		r = get_text(
+		    root, "product_id", s->product_id, sizeof s->product_id, e);
+	if (r == 0 && strlen(s->product_id) != 8)
+		r = pv_fail(
+		    e, PV_E_MALFORMED, "'product_id' is not 8 characters");
+	if (r == 0)
+		r = pv_json_opt_bool(root, "agent", &s->agent, e);
+	if (r == 0)
+		r = pv_json_opt_bool(
+		    root, "allow_irreversible", &s->allow_irreversible, e);
+	if (r == 0)
+		r = pv_json_u64(root, "rdp", 2, &v, e);
+	s->rdp = (unsigned int)v;
+	if (r == 0)
+		r = get_hex(root, "write_protected", s->write_protected,
+		    sizeof s->write_protected, e);
+	if (r == 0)
+		r = get_words(root, s, e);
+	s->pinned = pv_json_get(root, "campaign_key_sha256") != NULL;
+	if (r == 0 && s->pinned)
+		r = get_hex(root, "campaign_key_sha256", s->campaign_key,
+		    sizeof s->campaign_key, e);
+	if (r == 0)
+		r = get_iv_add(root, s, e);
+	if (r == 0)
+		r = get_hex(root, "install_note", s->note, sizeof s->note, e);
+	s->running = pv_json_get(root, "running_at") != NULL;
+	v = 0;
+	if (r == 0)
+		r = pv_json_opt_u64(root, "running_at", UINT32_MAX, &v, e);
+	s->running_at = (uint32_t)v;
+	if (r == 0)
+		r = get_counters(root, s, e);
+	return r;
+}
+
+int
+pv_sim_state_read(
+    const char *dir, struct pv_sim_state *ret_state, struct pv_error *e)
+{
+	struct pv_sim_state s;
+	struct pv_json *root = NULL;
+	char path[PV_SIM_PATH];
+	int r;
+
+	memset(&s, 0, sizeof s);
+	r = pv_path_fit(path, sizeof path, dir, "state.json", e);
+	if (r != 0)
+		return r;
+	r = pv_json_read_file(path, STATE_MAX, &root, e);
+	if (r != 0) {
+		pv_hint(e, "make a chip with 'provisor sim create'");
+		return pv_wrap(e, "virtual chip '%s'", dir);
+	}
+	r = decode(root, &s, e);
+	pv_json_free(root);
+	if (r != 0)
+		return pv_wrap(e, "'%s'", path);
+	*ret_state = s;
+	return 0;
+}
