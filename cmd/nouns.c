@@ -4,6 +4,9 @@
  */
 #include "cmd/nouns.h"
 
+extern const struct pv_verb pv_verbs_sim[];
+
 const struct pv_verb *const pv_nouns[] = {
+	pv_verbs_sim,
 	NULL,
 };

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* provisor sim: make a virtual chip, put it on a line, look at it. */
+#include "cmd/cmd.h"
+#include "cmd/nouns.h"
+#include "sim/sim.h"
+
+#include "base/file.h"
+#include "base/hex.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- create ------------------------------------------------------------------ */
+
+static int
+parse_iv_add(const char *text, enum pv_agent_iv_add *ret, struct pv_error *e)
+{
+	if (text == NULL || strcmp(text, "be96") == 0)
+		*ret = PV_AGENT_IV_BE96;
+	else if (strcmp(text, "le32-hi") == 0)
+		*ret = PV_AGENT_IV_LE32_HI;
+	else if (strcmp(text, "le32-lo") == 0)
+		*ret = PV_AGENT_IV_LE32_LO;
+	else
+		return pv_fail(e, PV_E_USAGE,
+		    "--iv-add: no rule '%s' (be96, le32-hi, le32-lo)", text);
+	return 0;
+}
+
+/* A chip description given as a path must be found from any folder later. */
+static int
+chip_reference(const char *name, char dst[PV_SIM_PATH], struct pv_error *e)
+{
+	const char *dot = strrchr(name, '.');
+	char *full = NULL;
+	int r = 0;
+
+	if (strchr(name, '/') != NULL ||
+	    (dot != NULL && strcmp(dot, ".json") == 0)) {
+		full = realpath(name, NULL);
+		if (full != NULL)
+			name = full;
+	}
+	if (strlen(name) >= PV_SIM_PATH)
+		r = pv_fail(e, PV_E_USAGE, "--chip: the name is too long");
+	else
+		memcpy(dst, name, strlen(name) + 1);
+	free(full);
+	return r;
+}
+
+static int
+report_created(struct pv_app *app, const char *dir,
+    const struct pv_sim_create *c, const struct pv_sim_state *s,
+    struct pv_error *e)
+{
+	struct pv_json *root = pv_json_new_object();
+	char cert[PV_SIM_PATH];
+	int r;
+
+	r = pv_path_fit(cert, sizeof cert, dir, "certificate.bin", e);
+	if (r != 0) {
+		pv_json_free(root);
+		return r;
+	}
+	pv_json_set_str(root, "folder", dir);
+	pv_json_set_str(root, "chip", c->chip->name);
+	pv_json_set_str(root, "product_id", s->product_id);
+	pv_json_set_str(root, "certificate", cert);
+	pv_json_set_str(root, "ca", c->ca_dir);
+	pv_json_set_bool(root, "agent", s->agent);
+	pv_json_set_bool(root, "campaign_key_pinned", s->pinned);
+	pv_out(app, "%s: virtual %s, product id %s, %s\n", dir, c->chip->title,
+	    s->product_id,
+	    s->agent ? "with the install agent" : "bootloader only");
+	pv_out(app, "certificate: %s, signed by %s/ca.pem\n", cert, c->ca_dir);
+	return pv_out_json(app, root, e);
+}
+
+static int
+run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	const char *chip_name = NULL, *ca = NULL, *product_id = NULL;
+	const char *campaign_key = NULL, *iv_add = NULL;
+	int with_agent = 0, without_agent = 0, irreversible = 0;
+	struct poptOption table[] = {
+		{ "chip", 0, POPT_ARG_STRING, &chip_name, 0,
+		    "chip to make: a name of share/chips, or a path", "CHIP" },
+		{ "ca", 0, POPT_ARG_STRING, &ca, 0,
+		    "folder of the certificate authority, ca.pem and ca.key; "
+		    "made when missing (default HOME/sim-ca)",
+		    "DIR" },
+		{ "product-id", 0, POPT_ARG_STRING, &product_id, 0,
+		    "8 characters in the certificate (default: from the chip "
+		    "description)",
+		    "ID" },
+		{ "campaign-key", 0, POPT_ARG_STRING, &campaign_key, 0,
+		    "accept only licenses signed by this public key", "PEM" },
+		{ "agent", 0, POPT_ARG_NONE, &with_agent, 0,
+		    "install agent also on a part without SFI", NULL },
+		{ "no-agent", 0, POPT_ARG_NONE, &without_agent, 0,
+		    "plain bootloader, without the install agent", NULL },
+		{ "iv-add", 0, POPT_ARG_STRING, &iv_add, 0,
+		    "be96, le32-hi or le32-lo: how an area's number is added "
+		    "to the nonce",
+		    "RULE" },
+		{ "allow-irreversible", 0, POPT_ARG_NONE, &irreversible, 0,
+		    "let a package's option bytes lock the chip for good",
+		    NULL },
+		POPT_TABLEEND
+	};
+	const char **args;
+	char ca_default[PV_SIM_PATH], reference[PV_SIM_PATH];
+	struct pv_sim_create c = { 0 };
+	struct pv_sim_state state;
+	struct pv_chip *chip = NULL;
+	int r;
+
+	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
+	if (r != 0)
+		return r;
+	r = pv_need(e, chip_name, "--chip");
+	if (r == 0 && with_agent && without_agent)
+		r = pv_fail(
+		    e, PV_E_USAGE, "--agent and --no-agent exclude each other");
+	if (r == 0)
+		r = parse_iv_add(iv_add, &c.iv_add, e);
+	if (r == 0 && ca == NULL) {
+		r = pv_path_fit(
+		    ca_default, sizeof ca_default, app->home, "sim-ca", e);
+		ca = ca_default;
+	}
+	if (r == 0)
+		r = chip_reference(chip_name, reference, e);
+	if (r == 0)
+		r = pv_chip_load(app->chip_dirs, chip_name, &chip, e);
+	if (r != 0)
+		goto out;
+	c.dir = args[0];
+	c.chip = chip;
+	c.chip_name = reference;
+	c.ca_dir = ca;
+	c.product_id = product_id;
+	c.campaign_key = campaign_key;
+	c.agent = without_agent ? false : with_agent ? true : chip->sfi;
+	c.allow_irreversible = irreversible != 0;
+	r = pv_sim_create(&c, &state, e);
+	if (r == 0)
+		r = report_created(app, args[0], &c, &state, e);
+out:
+	pv_chip_free(chip);
+	return r;
+}
+
+/* --- run --------------------------------------------------------------------- */
+
+struct running {
+	struct pv_app *app;
+	const char *link;
+	const struct pv_chip *chip;
+};
+
+static void
+ready(void *ctx, const char *pty)
+{
+	const struct running *run = ctx;
+
+	pv_say(run->app, "virtual %s on %s (%s); Ctrl-C stops it\n",
+	    run->chip->title, run->link, pty);
+}
+
+static int
+report_end(struct pv_app *app, const char *dir, const struct pv_sim_line *line,
+    enum pv_sim_end end, struct pv_error *e)
+{
+	static const char *const names[] = { "stopped", "unplugged",
+		"powercut" };
+	struct pv_json *root = pv_json_new_object();
+
+	pv_json_set_str(root, "folder", dir);
+	pv_json_set_str(root, "link", line->link);
+	pv_json_set_str(root, "end", names[end]);
+	if (end == PV_SIM_POWERCUT)
+		pv_say(
+		    app, "power cut after %" PRIu64 " bytes\n", line->powercut);
+	if (end == PV_SIM_UNPLUGGED)
+		pv_say(
+		    app, "unplugged after %" PRIu64 " bytes\n", line->unplug);
+	return pv_out_json(app, root, e);
+}
+
+static int
+run_run(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	const char *link = NULL, *faults = NULL;
+	struct poptOption table[] = {
+		{ "usart", 0, POPT_ARG_STRING, &link, 0,
+		    "symbolic link to make to the pseudo-terminal", "LINK" },
+		{ "faults", 0, POPT_ARG_STRING, &faults, 0,
+		    "unplug@N: hang up after N received bytes; powercut@N: "
+		    "lose power there",
+		    "SPEC" },
+		POPT_TABLEEND
+	};
+	const char **args;
+	struct pv_sim_line line = { 0 };
+	struct running run = { .app = app };
+	struct pv_sim_state state;
+	struct pv_chip *chip = NULL;
+	struct pv_sim *sim = NULL;
+	enum pv_sim_end end = PV_SIM_STOPPED;
+	int r;
+
+	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
+	if (r != 0)
+		return r;
+	r = pv_need(e, link, "--usart");
+	if (r == 0 && faults != NULL)
+		r = pv_sim_faults_parse(faults, &line, e);
+	if (r == 0)
+		r = pv_sim_state_read(args[0], &state, e);
+	if (r == 0)
+		r = pv_chip_load(app->chip_dirs, state.chip, &chip, e);
+	if (r == 0)
+		r = pv_sim_open(args[0], chip, &sim, e);
+	if (r != 0)
+		goto out;
+	run.link = link;
+	run.chip = chip;
+	line.link = link;
+	line.ready = ready;
+	line.ctx = &run;
+	r = pv_sim_serve(sim, &line, &end, e);
+	if (r == 0)
+		r = report_end(app, args[0], &line, end, e);
+	/* Nothing is put in order: that is what the fault is for. */
+	if (r == 0 && end == PV_SIM_POWERCUT) {
+		(void)fflush(NULL);
+		_exit(0);
+	}
+out:
+	pv_sim_close(sim);
+	pv_chip_free(chip);
+	return r;
+}
+
+/* --- show -------------------------------------------------------------------- */
+
+static const char *
+protection_name(const struct pv_sim_state *s)
+{
+	return s->rdp == 0   ? "open"
+	       : s->rdp == 1 ? "read protected"
+			     : "locked for good";
+}
+
+static int
+show_json(struct pv_app *app, const char *dir, const struct pv_chip *chip,
+    const struct pv_sim_state *s, enum pv_agent_note install,
+    struct pv_error *e)
+{
+	struct pv_json *root = pv_json_new_object(), *words, *list, *c;
+	char text[16];
+
+	pv_json_set_str(root, "folder", dir);
+	pv_json_set_str(root, "chip", chip->name);
+	pv_json_set_str(root, "product_id", s->product_id);
+	pv_json_set_bool(root, "agent", s->agent);
+	pv_json_set_bool(root, "allow_irreversible", s->allow_irreversible);
+	pv_json_set_int(root, "rdp", (int64_t)s->rdp);
+	pv_json_set_str(root, "protection", protection_name(s));
+	list = pv_json_set_array(root, "write_protected");
+	for (unsigned int i = 0; i < PV_SIM_SECTOR_CODES; i++) {
+		if ((s->write_protected[i / 8] & (1U << (i % 8))) == 0)
+			continue;
+		(void)snprintf(text, sizeof text, "%u", i);
+		pv_json_add_str(list, text);
+	}
+	words = pv_json_set_array(root, "option_words");
+	for (size_t i = 0; i < s->n_option_words; i++) {
+		(void)snprintf(
+		    text, sizeof text, "0x%08" PRIx32, s->option_words[i]);
+		pv_json_add_str(words, text);
+	}
+	if (s->pinned)
+		pv_json_set_hex(root, "campaign_key_sha256", s->campaign_key,
+		    sizeof s->campaign_key);
+	pv_json_set_str(root, "install", pv_sim_install_name(install));
+	if (s->running)
+		pv_json_set_addr(root, "running_at", s->running_at);
+	c = pv_json_set_object(root, "counters");
+	pv_json_set_u64(c, "starts", s->starts);
+	pv_json_set_u64(c, "installs", s->installs);
+	pv_json_set_u64(c, "failures", s->failures);
+	pv_json_set_u64(c, "received", s->received);
+	pv_json_set_u64(c, "commands", s->commands);
+	pv_json_set_u64(c, "nacks", s->nacks);
+	return pv_out_json(app, root, e);
+}
+
+static void
+show_text(struct pv_app *app, const char *dir, const struct pv_chip *chip,
+    const struct pv_sim_state *s, enum pv_agent_note install)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < PV_SIM_SECTOR_CODES; i++)
+		if ((s->write_protected[i / 8] & (1U << (i % 8))) != 0)
+			n++;
+	pv_out(app, "%s: virtual %s (0x%03" PRIx32 "), product id %s\n", dir,
+	    chip->title, chip->device_id, s->product_id);
+	pv_out(app, "agent        %s%s\n", s->agent ? "yes" : "no",
+	    s->pinned ? ", campaign key pinned" : "");
+	pv_out(app, "protection   RDP %u (%s), %u sectors write protected\n",
+	    s->rdp, protection_name(s), n);
+	pv_out(app, "install      %s\n", pv_sim_install_name(install));
+	for (size_t i = 0; i < s->n_option_words; i++)
+		pv_out(app, "option word %2zu  0x%08" PRIx32 "\n", i,
+		    s->option_words[i]);
+	if (s->running)
+		pv_out(app, "running at 0x%08" PRIx32 "\n", s->running_at);
+	else
+		pv_out(app, "in the bootloader\n");
+	pv_out(app,
+	    "%" PRIu64 " starts, %" PRIu64 " installs, %" PRIu64
+	    " failed, %" PRIu64 " bytes received, %" PRIu64
+	    " commands, %" PRIu64 " refused\n",
+	    s->starts, s->installs, s->failures, s->received, s->commands,
+	    s->nacks);
+}
+
+static int
+run_show(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	struct poptOption table[] = { POPT_TABLEEND };
+	const char **args;
+	struct pv_sim_state s;
+	struct pv_chip *chip = NULL;
+	enum pv_agent_note install;
+	int r;
+
+	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
+	if (r != 0)
+		return r;
+	r = pv_sim_state_read(args[0], &s, e);
+	if (r == 0)
+		r = pv_chip_load(app->chip_dirs, s.chip, &chip, e);
+	if (r != 0)
+		goto out;
+	install = pv_sim_install_state(&s);
+	show_text(app, args[0], chip, &s, install);
+	if (app->json)
+		r = show_json(app, args[0], chip, &s, install, e);
+out:
+	pv_chip_free(chip);
+	return r;
+}
+
+const struct pv_verb pv_verbs_sim[] = {
+	{ "sim", "create",
+	    "DIR --chip CHIP [--ca DIR] [--product-id ID] [--campaign-key PEM] "
+	    "[--agent | --no-agent] [--iv-add RULE] [--allow-irreversible]",
+	    "make a virtual chip (the install agent and its exchange are "
+	    "provisor's own)",
+	    "provisor sim create chip1 --chip stm32h563", run_create },
+	{ "sim", "run", "DIR --usart LINK [--faults SPEC]",
+	    "put a virtual chip on a pseudo-terminal and serve it",
+	    "provisor sim run chip1 --usart chip1.tty &\n"
+	    "stm32flash -m 8n1 chip1.tty",
+	    run_run },
+	{ "sim", "show", "DIR", "show what a virtual chip has kept",
+	    "provisor sim show chip1", run_show },
+	{ 0 }
+};
