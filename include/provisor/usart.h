@@ -9,9 +9,9 @@
  * never its version or product id.
  *
  * Errors: PV_E_TIMEOUT (silent), PV_E_NACK (refused), PV_E_DEVICE (answers
- * that make no sense), PV_E_PROTECTED (read protection), PV_E_LINK (port
- * gone), PV_E_RANGE (refused here, nothing was sent), PV_E_UNSUPPORTED (the
- * bootloader lists no such command), PV_E_INTERRUPTED.
+ * that make no sense, or a command it does not list), PV_E_PROTECTED (read
+ * protection), PV_E_LINK (port gone), PV_E_RANGE (refused here, nothing was
+ * sent), PV_E_INTERRUPTED. `e` must be given.
  */
 #ifndef PROVISOR_USART_H
 #define PROVISOR_USART_H
@@ -142,6 +142,11 @@ struct pv_usart_special {
 	const uint8_t *data2;
 	size_t len2;	/* at most PV_USART_EXTENDED_MAX */
 	int timeout_ms; /* for the work between last packet and answer */
+	/*
+	 * The device restarts after it: a lost answer is not followed by
+	 * filler, which a restarted device would take for its baud byte.
+	 */
+	bool ends_session;
 
 	/* filled in: */
 	uint8_t answer[PV_USART_SPECIAL_MAX];

@@ -26,8 +26,8 @@ erase_op(struct pv_usart *u, enum pv_usart_op *ret_op, struct pv_error *e)
 	else if (pv_usart_has(u, PV_OP_ERASE))
 		*ret_op = PV_OP_ERASE;
 	else
-		return pv_us_fail(u, PV_E_UNSUPPORTED, e,
-		    "the bootloader lists no erase command");
+		return pv_us_fail(
+		    u, PV_E_DEVICE, e, "the bootloader lists no erase command");
 	return 0;
 }
 

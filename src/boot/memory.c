@@ -55,7 +55,7 @@ need_op(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e)
 {
 	if (pv_usart_has(u, op))
 		return 0;
-	return pv_us_fail(u, PV_E_UNSUPPORTED, e,
+	return pv_us_fail(u, PV_E_DEVICE, e,
 	    "the bootloader has no command 0x%02x", (unsigned)op);
 }
 

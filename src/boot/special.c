@@ -99,33 +99,41 @@ exchange(struct pv_usart *u, struct pv_usart_special *s, struct pv_error *e)
 	return r;
 }
 
-int
-pv_usart_special(
-    struct pv_usart *u, struct pv_usart_special *s, struct pv_error *e)
+static int
+special(struct pv_usart *u, struct pv_usart_special *s, struct pv_error *e)
 {
 	enum pv_usart_op op =
 	    s->extended ? PV_OP_EXTENDED_SPECIAL : PV_OP_SPECIAL;
 	struct pv_error again = { 0 };
+	int r;
+
+	s->answer_len = s->status_len = 0;
+	s->usable = true;
+	s->unknown = !pv_usart_has(u, op);
+	if (s->unknown)
+		return pv_us_fail(u, PV_E_DEVICE, e,
+		    "the bootloader has no command 0x%02x", (unsigned)op);
+	if (s->len > PV_USART_SPECIAL_MAX || s->len2 > PV_USART_EXTENDED_MAX)
+		return pv_us_fail(u, PV_E_RANGE, e, "packet too long");
+	r = exchange(u, s, e);
+	if (r == PV_E_LINK || (s->ends_session && r != 0))
+		s->usable = false;
+	else if (r == PV_E_TIMEOUT || r == PV_E_DEVICE || r == PV_E_NACK)
+		/* After a NACK half a pair may be pending: shake it off. */
+		s->usable = pv_us_resync(u, &again) == 0;
+	return r;
+}
+
+int
+pv_usart_special(
+    struct pv_usart *u, struct pv_usart_special *s, struct pv_error *e)
+{
 	char step[32];
 	int r;
 
 	(void)snprintf(step, sizeof(step), "special command 0x%04x", s->code);
-	s->answer_len = s->status_len = 0;
-	s->usable = true;
-	s->unknown = false;
 	pv_us_step(u, step);
-	if (!pv_usart_has(u, op))
-		r = pv_us_fail(u, PV_E_UNSUPPORTED, e,
-		    "the bootloader has no command 0x%02x", (unsigned)op);
-	else if (s->len > PV_USART_SPECIAL_MAX ||
-		 s->len2 > PV_USART_EXTENDED_MAX)
-		r = pv_us_fail(u, PV_E_RANGE, e, "packet too long");
-	else
-		r = exchange(u, s, e);
-	if (r == PV_E_TIMEOUT || r == PV_E_DEVICE)
-		s->usable = pv_us_resync(u, &again) == 0;
-	else if (r == PV_E_LINK)
-		s->usable = false;
+	r = special(u, s, e);
 	pv_us_step(u, "special command");
 	return r;
 }

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programming a chip through its bootloader session: a plain memory image
+ * (erase, write, read back), or a secure install of a .sfi package
+ * (formats/secure-install.md). Success is returned only on proof; a failure
+ * leaves a report of how far it got and what the chip holds now.
+ */
+#ifndef PROVISOR_PUSH_H
+#define PROVISOR_PUSH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <provisor/chip.h>
+#include <provisor/err.h>
+#include <provisor/image.h>
+#include <provisor/progress.h>
+#include <provisor/usart.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the chip holds when the work ended, well or not. */
+enum pv_device_state {
+	PV_DEVICE_UNCHANGED,
+	PV_DEVICE_ERASED,  /* what was begun is erased again */
+	PV_DEVICE_PARTIAL, /* begun and not complete; does not start */
+	PV_DEVICE_BROKEN,  /* could not be erased after a failure */
+	PV_DEVICE_UNKNOWN, /* the last answer was lost */
+	PV_DEVICE_DONE,	   /* programmed and proven */
+};
+/* "erased, safe to retry" and the like, for people and JSON. */
+const char *pv_device_state_text(enum pv_device_state state);
+
+/* --- plain images ----------------------------------------------------------- */
+
+struct pv_plan; /* opaque: sectors to erase, frames to write */
+
+struct pv_plan_info {
+	size_t n_sectors;
+	size_t n_runs;	 /* stretches without a gap, whole write units */
+	uint64_t bytes;	 /* of the image */
+	uint64_t padded; /* bytes written with padding */
+};
+
+/*
+ * Check an image against a chip and plan it. With allow_ram, segments in RAM
+ * are taken too. The image is borrowed. PV_E_RANGE names what does not fit.
+ */
+PV_MUST_USE int pv_plan_new(const struct pv_image *img,
+    const struct pv_chip *chip, bool allow_ram, struct pv_plan **ret_plan,
+    struct pv_error *e);
+void pv_plan_free(struct pv_plan *plan);
+void pv_plan_info(const struct pv_plan *plan, struct pv_plan_info *ret_info);
+/* i < n_sectors, in address order */
+void pv_plan_sector(
+    const struct pv_plan *plan, size_t i, struct pv_sector *ret_sector);
+/* i < n_runs, in address order */
+void pv_plan_run(
+    const struct pv_plan *plan, size_t i, struct pv_range *ret_run);
+
+struct pv_plan_report {
+	enum pv_device_state state;
+	const char *step; /* "erase", "write", "verify" */
+	uint64_t address; /* where it ended, when it failed */
+	size_t erased;	  /* sectors */
+	uint64_t written; /* bytes sent */
+	uint64_t skipped; /* bytes not sent because they are as erased */
+	uint64_t verified;
+	unsigned rewritten; /* sectors erased and written a second time */
+};
+
+/*
+ * Erase the sectors of the plan, write, read everything back. The first frame
+ * of each run, where a vector table would be, goes last, so that a program
+ * that is not complete never starts. *ret_report is filled in any case.
+ */
+PV_MUST_USE int pv_plan_program(const struct pv_plan *plan, struct pv_usart *u,
+    const struct pv_progress *progress, struct pv_plan_report *ret_report,
+    struct pv_error *e);
+
+/*
+ * Compare the image with the chip, nothing but its own bytes. PV_E_VERIFY
+ * names the first byte that differs; *ret_differing counts them.
+ */
+PV_MUST_USE int pv_plan_verify(const struct pv_plan *plan, struct pv_usart *u,
+    const struct pv_progress *progress, uint64_t *ret_differing,
+    struct pv_error *e);
+
+/* --- secure install ---------------------------------------------------------- */
+
+struct pv_install_file; /* opaque: a .sfi whose structure has been checked */
+
+struct pv_install_area {
+	char type; /* 'F', 'C' */
+	uint32_t address;
+	uint32_t size;
+};
+
+/* Does this file begin like a .sfi package? Missing file: false. */
+bool pv_install_is_package(const char *path);
+
+/*
+ * Open a package and check its structure, and that the exchange can carry it
+ * (areas F, then at most one C). Damage is PV_E_VERIFY: a package that is
+ * not what was packed; nothing needs to be sent to know that.
+ */
+PV_MUST_USE int pv_install_open(
+    const char *path, struct pv_install_file **ret_f, struct pv_error *e);
+void pv_install_close(struct pv_install_file *f);
+size_t pv_install_areas(const struct pv_install_file *f);
+void pv_install_area(const struct pv_install_file *f, size_t i,
+    struct pv_install_area *ret_area);
+uint64_t pv_install_size(const struct pv_install_file *f); /* payload bytes */
+
+/* What the device said of itself. */
+struct pv_install_chip {
+	uint16_t device_id;
+	char product_id[9];
+	uint8_t state; /* PV_SI_STATE_* */
+	bool key_pinned;
+	uint16_t packet; /* largest area data packet */
+	uint32_t flash_base, flash_size, write_unit, option_bytes;
+	uint8_t certificate[136];
+	uint8_t fingerprint[32]; /* SHA-256 of the certificate */
+};
+
+struct pv_install_license {
+	uint8_t data[228];
+	size_t len;
+	uint8_t campaign_key[64]; /* X, Y; all zero when not known */
+};
+
+struct pv_install_options {
+	const struct pv_progress *progress;
+	/*
+	 * A license for this chip. Called once the package is known to fit;
+	 * it must have verified the certificate before it spends anything.
+	 * Called a second time, with `refused`, when the chip said that the
+	 * license it got is for another chip.
+	 */
+	int (*license)(void *ctx, const struct pv_install_chip *chip,
+	    bool refused, struct pv_install_license *ret_license,
+	    struct pv_error *e);
+	void *ctx;
+};
+
+struct pv_install_report {
+	enum pv_device_state state;
+	const char *step; /* "connect", "license", "install", "finish" */
+	struct pv_install_chip chip;
+	bool have_chip;
+	bool license_accepted;
+	unsigned area;	 /* under way, 1-based; 0 outside areas */
+	uint32_t offset; /* bytes of it the device has confirmed */
+	unsigned areas_done;
+	uint64_t sent; /* payload bytes confirmed */
+	bool answered; /* the chip came back after its restart and agreed */
+};
+
+/*
+ * The whole install. Refusals of the device are PV_E_VERIFY when a signature,
+ * a tag or the unwrapping failed, else PV_E_DEVICE. *ret_report is filled in
+ * any case.
+ */
+PV_MUST_USE int pv_install_run(struct pv_install_file *f, struct pv_usart *u,
+    const struct pv_install_options *opt, struct pv_install_report *ret_report,
+    struct pv_error *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

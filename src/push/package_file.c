@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A .sfi package on disk, as the host sees it: structure, no keys. */
+#include "push/package_file.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool
+pv_install_is_package(const char *path)
+{
+	char magic[8];
+	ssize_t n;
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, magic, sizeof(magic));
+	(void)close(fd);
+	return n == (ssize_t)sizeof(magic) &&
+	       memcmp(magic, PV_SFI_MAGIC, sizeof(magic)) == 0;
+}
+
+static int
+take_area(void *ctx, const struct pv_sfi_area *a, uint64_t payload_off,
+    struct pv_error *e)
+{
+	struct pv_install_file *f = ctx;
+	struct install_area *grown;
+	bool after_c =
+	    f->n_areas > 0 && f->areas[f->n_areas - 1].area.type == 'C';
+
+	if (a->type != 'F' && a->type != 'C')
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "area %u has type '%c': secure install over the "
+		    "bootloader takes F and C areas only",
+		    a->index, a->type);
+	if (after_c)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "area %u follows the C area, which must be last", a->index);
+	if (a->size == 0)
+		return pv_fail(e, PV_E_MALFORMED, "area %u is empty", a->index);
+	if (f->n_areas == f->cap_areas) {
+		f->cap_areas = f->cap_areas * 2 + 16;
+		grown = realloc(f->areas, f->cap_areas * sizeof(*f->areas));
+		if (grown == NULL)
+			return pv_fail(e, PV_E_NOMEM, "out of memory");
+		f->areas = grown;
+	}
+	f->areas[f->n_areas].area = *a;
+	f->areas[f->n_areas].offset = payload_off;
+	f->n_areas++;
+	f->size += a->size;
+	return 0;
+}
+
+int
+pv_install_open(
+    const char *path, struct pv_install_file **ret_f, struct pv_error *e)
+{
+	struct pv_install_file *f;
+	struct pv_sfi_header h;
+	int r;
+
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
+	f->fd = -1;
+	f->path = strdup(path);
+	if (f->path == NULL) {
+		r = pv_fail(e, PV_E_NOMEM, "out of memory");
+		goto out;
+	}
+	f->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (f->fd < 0) {
+		r = pv_fail_errno(e, errno == ENOENT ? PV_E_NOT_FOUND : PV_E_IO,
+		    errno, "cannot open '%s'", path);
+		goto out;
+	}
+	r = pv_sfi_walk(f->fd, path, &h, take_area, f, e);
+	if (r == PV_E_MALFORMED) {
+		/* Not what was packed: that is what a tag would say too. */
+		if (e != NULL)
+			e->code = PV_E_VERIFY;
+		r = PV_E_VERIFY;
+		(void)pv_hint(
+		    e, "the package is damaged or incomplete: copy it again");
+	}
+	if (r != 0)
+		goto out;
+	r = pv_pread_exact(f->fd, path, f->header, sizeof(f->header), 0, e);
+	if (r == 0) {
+		*ret_f = f;
+		f = NULL;
+	}
+out:
+	pv_install_close(f);
+	return r;
+}
+
+void
+pv_install_close(struct pv_install_file *f)
+{
+	if (f == NULL)
+		return;
+	if (f->fd >= 0)
+		(void)close(f->fd);
+	free(f->path);
+	free(f->areas);
+	free(f);
+}
+
+size_t
+pv_install_areas(const struct pv_install_file *f)
+{
+	return f->n_areas;
+}
+
+void
+pv_install_area(
+    const struct pv_install_file *f, size_t i, struct pv_install_area *ret_area)
+{
+	const struct pv_sfi_area *a = &f->areas[i].area;
+
+	*ret_area = (struct pv_install_area){
+		.type = (char)a->type, .address = a->address, .size = a->size
+	};
+}
+
+uint64_t
+pv_install_size(const struct pv_install_file *f)
+{
+	return f->size;
+}
+
+int
+pv_install_read(struct pv_install_file *f, uint64_t off, uint8_t *data,
+    size_t len, struct pv_error *e)
+{
+	int r;
+
+	r = pv_pread_exact(f->fd, f->path, data, len, off, e);
+	if (r == PV_E_MALFORMED && e != NULL)
+		e->code = PV_E_VERIFY;
+	return r == PV_E_MALFORMED ? PV_E_VERIFY : r;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An opened .sfi package from inside: package_file.c and install.c. */
+#ifndef PV_PUSH_PACKAGE_FILE_H
+#define PV_PUSH_PACKAGE_FILE_H
+
+#include "formats/sfi.h"
+#include <provisor/push.h>
+
+struct install_area {
+	struct pv_sfi_area area;
+	uint64_t offset; /* of the payload in the file */
+};
+
+struct pv_install_file {
+	int fd;
+	char *path;
+	uint8_t header[PV_SFI_HEADER];
+	uint64_t size; /* payload bytes of all areas */
+	size_t n_areas, cap_areas;
+	struct install_area *areas;
+};
+
+/* Payload bytes; a file that shrank meanwhile is PV_E_VERIFY. */
+PV_MUST_USE int pv_install_read(struct pv_install_file *f, uint64_t off,
+    uint8_t *data, size_t len, struct pv_error *e);
+
+#endif
