@@ -46,7 +46,7 @@ struct pv_app {
 	const char *pin_file;	     /* --pin-file or PROVISOR_PIN_FILE */
 	int pin_fd;		     /* --pin-fd, or -1 */
 	const char *module;	     /* --module or PROVISOR_MODULE */
-	const char *chip_dirs[4];    /* for pv_chip_load */
+	const char *chip_dirs[5];    /* for pv_chip_load */
 	struct pv_progress progress; /* give this to library calls */
 	const struct pv_verb *verb;  /* the one running */
 	struct pv_opt_state *opt;    /* private to options.c */

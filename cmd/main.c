@@ -92,6 +92,7 @@ list_words(const char *noun)
 struct paths {
 	char *home;
 	char *home_chips;
+	char *tree_chips;
 };
 
 static char *
@@ -103,6 +104,36 @@ concat(const char *a, const char *b)
 	if (s != NULL)
 		(void)snprintf(s, cap, "%s%s", a, b);
 	return s;
+}
+
+/*
+ * The chip descriptions of the source tree or of a moved installation, found
+ * from where the program lies: PREFIX/bin/provisor has them in
+ * PREFIX/share/provisor/chips, TREE/build/VARIANT/provisor in TREE/share/chips.
+ */
+static char *
+chips_near_program(void)
+{
+	static const char *const places[] = { "/../share/provisor/chips",
+		"/../../share/chips" };
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash, *path;
+
+	if (n <= 0)
+		return NULL;
+	self[n] = '\0';
+	slash = strrchr(self, '/');
+	if (slash == NULL)
+		return NULL;
+	*slash = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		path = concat(self, places[i]);
+		if (path != NULL && access(path, R_OK | X_OK) == 0)
+			return path;
+		free(path);
+	}
+	return NULL;
 }
 
 static int
@@ -131,6 +162,9 @@ find_paths(struct pv_app *app, struct paths *p, struct pv_error *e)
 	if (chips != NULL && chips[0] != '\0')
 		app->chip_dirs[n++] = chips;
 	app->chip_dirs[n++] = p->home_chips;
+	p->tree_chips = chips_near_program();
+	if (p->tree_chips != NULL)
+		app->chip_dirs[n++] = p->tree_chips;
 	app->chip_dirs[n++] = PV_DATADIR "/chips";
 	app->chip_dirs[n] = NULL;
 	return 0;
@@ -370,6 +404,7 @@ out:
 		r = PV_E_IO;
 	free(paths.home);
 	free(paths.home_chips);
+	free(paths.tree_chips);
 	free(args);
 	return pv_exit_code(r);
 }

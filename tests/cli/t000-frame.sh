@@ -43,7 +43,7 @@ expect 1 'opening .*\?\[31m' 'messages are masked' -- \
 # Results that cannot be written are an error.
 if [ -e /dev/full ]; then
 	provisor --version >/dev/full 2>"$T/out"
-	[ $? -eq 1 ] && pass 'a full disk on stdout is exit 1' ||
-		fail 'a full disk on stdout is exit 1'
+	if [ $? -eq 1 ]; then pass "a full disk on stdout is exit 1"; else
+		fail "a full disk on stdout is exit 1"; fi
 fi
 done_testing
