@@ -96,6 +96,14 @@ PV_MUST_USE int pv_license_issue(const struct pv_campaign *c,
     const struct pv_campaign_io *io, const uint8_t certificate[136],
     struct pv_issued *ret_l, struct pv_error *e);
 
+/*
+ * The license a chip has already, checked again; needs no token and spends
+ * nothing. PV_E_NOT_FOUND when it has none.
+ */
+PV_MUST_USE int pv_license_find(const struct pv_campaign *c,
+    struct pv_store *store, const uint8_t certificate[136],
+    struct pv_issued *ret_l, struct pv_error *e);
+
 /* What became of a license on the chip; appended to the ledger. */
 struct pv_outcome {
 	uint64_t number; /* license number; 0 when none was spent */

@@ -154,7 +154,7 @@ rules(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 				 : "opens the campaign again");
 	switch (en->kind) {
 	case PV_ENTRY_CREATE:
-		if (memcmp(en->create.public_key, a->c->public_key, 64) != 0)
+		if (!pv_ct_equal(en->create.public_key, a->c->public_key, 64))
 			return broken(e, en->seq, "names another key");
 		a->def = en->create;
 		state = PV_STATE_OPERATIONAL;

@@ -134,6 +134,23 @@ settle(struct pv_entry *entry, enum pv_entry_kind kind, const struct request *q)
 	memcpy(entry->body.chip, q->chip, sizeof(entry->body.chip));
 }
 
+int
+pv_license_find(const struct pv_campaign *c, struct pv_store *store,
+    const uint8_t certificate[136], struct pv_issued *ret_l, struct pv_error *e)
+{
+	const struct pv_campaign_io io = { .store = store };
+	struct request q = { .c = c, .io = &io, .certificate = certificate };
+	struct pv_head head;
+	int r;
+
+	r = pv_rules_chip(certificate, q.chip, e);
+	if (r == 0)
+		r = pv_journal_head(store, c, &head, e);
+	if (r == 0)
+		r = repeat(&q, head.spent, ret_l, e);
+	return r;
+}
+
 /* Under the lock, with budget left: reserve, make, record. */
 static int
 spend(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
