@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* provisor campaign: budgets of licenses. */
+#include "cmd/cmd.h"
+#include "cmd/session.h"
+
+#include "base/file.h"
+#include "base/hex.h"
+#include "crypto/ec.h"
+#include "crypto/rand.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_LICENSES UINT32_MAX
+
+/* --- showing ---------------------------------------------------------------- */
+
+static const char *
+state_name(const struct pv_campaign *c)
+{
+	return c->closed ? "closed" : "operational";
+}
+
+static void
+campaign_json(struct pv_json *o, const struct pv_campaign *c)
+{
+	struct pv_json *trust;
+	char hex[129];
+
+	pv_json_set_str(o, "name", c->name);
+	pv_json_set_hex(o, "id", c->id, sizeof(c->id));
+	pv_json_set_str(o, "state", state_name(c));
+	pv_json_set_str(o, "flow", "sfi");
+	pv_json_set_str(o, "product_id", c->product_id);
+	pv_json_set_str(o, "firmware_id", c->firmware_id);
+	pv_json_set_str(o, "license_profile", c->license_profile);
+	pv_json_set_u64(o, "max_licenses", c->max_licenses);
+	pv_json_set_u64(o, "spent", c->issued);
+	pv_json_set_u64(o, "left", c->max_licenses - c->issued);
+	pv_json_set_str(o, "token", c->token_uri);
+	pv_json_set_str(o, "key", c->oem_key_uri);
+	pv_json_set_str(o, "campaign_key", c->signer_uri);
+	pv_json_set_hex(o, "public_key", c->public_key, sizeof(c->public_key));
+	pv_json_set_hex(o, "nonce", c->nonce, sizeof(c->nonce));
+	trust = pv_json_set_array(o, "trust");
+	for (size_t i = 0; i < c->n_trust; i++) {
+		pv_hex_encode(hex, c->trust[i], sizeof(c->trust[i]));
+		pv_json_add_str(trust, hex);
+	}
+	pv_json_set_bool(o, "accepted_by_st_silicon", false);
+}
+
+static void
+show_text(const struct pv_app *app, const struct pv_campaign *c)
+{
+	char hex[129], short_hex[12];
+
+	pv_out(app, "campaign %s, %s\n", c->name, state_name(c));
+	pv_out(app,
+	    "licenses      %" PRIu64 " of %" PRIu64 " spent, %" PRIu64
+	    " left\n",
+	    c->issued, c->max_licenses, c->max_licenses - c->issued);
+	pv_out(app, "product       %s, flow sfi\n", c->product_id);
+	pv_out(app, "firmware      %s\n", c->firmware_id);
+	pv_out(app, "profile       %s (the package key stays in the token)\n",
+	    c->license_profile);
+	pv_hex_encode(hex, c->nonce, sizeof(c->nonce));
+	pv_out(app, "nonce         %s\n", hex);
+	pv_out(app, "token         %s\n", c->token_uri);
+	pv_out(app, "package key   %s\n", c->oem_key_uri);
+	pv_short_hex(short_hex, c->public_key);
+	pv_out(app, "campaign key  %s (%s)\n", c->signer_uri, short_hex);
+	for (size_t i = 0; i < c->n_trust; i++) {
+		pv_short_hex(short_hex, c->trust[i]);
+		pv_out(app, "trusted CA    %s\n", short_hex);
+	}
+	pv_hex_encode(hex, c->id, sizeof(c->id));
+	pv_out(app, "id            %s\n", hex);
+}
+
+/* --- create ----------------------------------------------------------------- */
+
+struct create_args {
+	char *token, *flow, *product, *firmware, *limit, *key, *nonce;
+	char *profile;
+	char **trust;
+};
+
+static int
+set_text(char *dst, size_t cap, const char *text, const char *what,
+    struct pv_error *e)
+{
+	if (strlen(text) >= cap)
+		return pv_fail(
+		    e, PV_E_USAGE, "%s: at most %zu characters", what, cap - 1);
+	(void)snprintf(dst, cap, "%s", text);
+	return 0;
+}
+
+static int
+need_all(const struct create_args *a, struct pv_error *e)
+{
+	const struct {
+		const void *value;
+		const char *option;
+	} all[] = {
+		{ a->token, "--token" },
+		{ a->flow, "--flow" },
+		{ a->product, "--product-id" },
+		{ a->firmware, "--firmware-id" },
+		{ a->limit, "--max-licenses" },
+		{ a->key, "--key" },
+		{ a->nonce, "--nonce" },
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		int r = pv_need(e, all[i].value, all[i].option);
+
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+set_flow(struct pv_campaign *c, const struct create_args *a, struct pv_error *e)
+{
+	const char *profile = a->profile == NULL ? "resident" : a->profile;
+
+	if (strcmp(a->flow, "ssp") == 0)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "--flow ssp: this version opens campaigns of flow 'sfi' "
+		    "only");
+	if (strcmp(a->flow, "sfi") != 0)
+		return pv_fail(
+		    e, PV_E_USAGE, "--flow '%s': sfi or ssp", a->flow);
+	c->flow = PV_FLOW_SFI;
+	if (strcmp(profile, "resident") != 0)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "--license-profile '%s': this version knows 'resident' "
+		    "only",
+		    profile);
+	return set_text(c->license_profile, sizeof(c->license_profile), profile,
+	    "--license-profile", e);
+}
+
+/* The CA keys; without --trust the simulator's CA of this home. */
+static int
+set_trust(struct pv_app *app, struct pv_campaign *c,
+    const struct create_args *a, struct pv_error *e)
+{
+	char path[4096];
+	int r;
+
+	for (size_t i = 0; a->trust != NULL && a->trust[i] != NULL; i++) {
+		if (c->n_trust == PV_CAMPAIGN_TRUST)
+			return pv_fail(e, PV_E_USAGE,
+			    "--trust: at most %u times", PV_CAMPAIGN_TRUST);
+		r = pv_ec_read_public_pem(a->trust[i], c->trust[c->n_trust], e);
+		if (r != 0)
+			return pv_wrap(e, "--trust");
+		c->n_trust++;
+	}
+	if (c->n_trust > 0)
+		return 0;
+	r = pv_path_fit(path, sizeof(path), app->home, "sim-ca/ca.pem", e);
+	if (r != 0)
+		return r;
+	if (access(path, F_OK) != 0) {
+		(void)pv_fail(e, PV_E_USAGE,
+		    "--trust is missing: without a CA no chip certificate "
+		    "can be verified");
+		return pv_hint(e,
+		    "give the PEM file of the CA that signs your chips; the "
+		    "simulator's is made by 'provisor sim create'");
+	}
+	r = pv_ec_read_public_pem(path, c->trust[0], e);
+	if (r != 0)
+		return r;
+	c->n_trust = 1;
+	pv_say(app,
+	    "no --trust given: trusting the simulator's CA of this home "
+	    "(%s); real chips will be refused\n",
+	    path);
+	return 0;
+}
+
+static int
+define(struct pv_app *app, const char *name, const struct create_args *a,
+    struct pv_campaign *c, struct pv_error *e)
+{
+	int r;
+
+	r = set_text(c->name, sizeof(c->name), name, "campaign name", e);
+	if (r == 0)
+		r = set_flow(c, a, e);
+	if (r == 0 && strlen(a->product) != 8)
+		r = pv_fail(e, PV_E_USAGE,
+		    "--product-id '%s': 8 characters, such as 48400001",
+		    a->product);
+	if (r == 0)
+		r = set_text(c->product_id, sizeof(c->product_id), a->product,
+		    "--product-id", e);
+	if (r == 0)
+		r = set_text(c->firmware_id, sizeof(c->firmware_id),
+		    a->firmware, "--firmware-id", e);
+	if (r == 0)
+		r = pv_parse_u64(a->limit, MAX_LICENSES, "--max-licenses",
+		    &c->max_licenses, e);
+	if (r == 0 && !pv_hsm_is_uri(a->key)) {
+		(void)pv_fail(e, PV_E_USAGE,
+		    "--key '%s' is a file: a campaign's key must be in its "
+		    "token",
+		    a->key);
+		r = pv_hint(e, "'provisor key import' puts a key file into a "
+			       "token");
+	}
+	if (r == 0)
+		r = set_text(
+		    c->oem_key_uri, sizeof(c->oem_key_uri), a->key, "--key", e);
+	if (r == 0)
+		r = set_text(
+		    c->token_uri, sizeof(c->token_uri), a->token, "--token", e);
+	if (r == 0) {
+		r = pv_file_read_exact(a->nonce, c->nonce, sizeof(c->nonce), e);
+		if (r != 0)
+			(void)pv_wrap(e, "--nonce");
+	}
+	if (r == 0)
+		r = set_trust(app, c, a, e);
+	if (r == 0)
+		r = pv_random(c->id, sizeof(c->id), e);
+	return r;
+}
+
+/* Before a key is made: is the name free in this ledger? */
+static int
+check_free(struct pv_store *store, const char *name, struct pv_error *e)
+{
+	struct pv_campaign other;
+	int r = pv_campaign_load(store, name, &other, e);
+
+	if (r == 0)
+		return pv_fail(e, PV_E_EXISTS,
+		    "the ledger already has a campaign '%s'", name);
+	if (r != PV_E_NOT_FOUND)
+		return r;
+	pv_error_clear(e);
+	return 0;
+}
+
+static int
+make_key(struct pv_campaign_session *s, struct pv_error *e)
+{
+	struct pv_campaign *c = &s->campaign;
+	char label[PV_CAMPAIGN_NAME + 16];
+	char *uri = NULL;
+	int r;
+
+	(void)snprintf(label, sizeof(label), "campaign-%s", c->name);
+	r = pv_hsm_generate(s->hsm, PV_KEY_EC_P256, label, &uri, e);
+	if (r == PV_E_EXISTS) {
+		(void)pv_fail(e, PV_E_EXISTS,
+		    "the token already has a key '%s', but the ledger has no "
+		    "campaign '%s'",
+		    label, c->name);
+		return pv_hint(e,
+		    "it is from another ledger, or from a create that was cut "
+		    "short; take another name, or 'provisor key destroy' it");
+	}
+	if (r == 0)
+		r = set_text(c->signer_uri, sizeof(c->signer_uri), uri,
+		    "URI of the campaign key", e);
+	free(uri);
+	return r;
+}
+
+/* Everything that touches the token and the ledger. */
+static int
+create(struct pv_campaign_session *s, struct pv_error *e)
+{
+	struct pv_campaign *c = &s->campaign;
+	struct pv_error ignored = { 0 };
+	struct pv_campaign made;
+	int r;
+
+	r = make_key(s, e);
+	if (r != 0)
+		return r;
+	r = pv_hsm_signer(s->hsm, c->signer_uri, &s->signer, e);
+	if (r == 0)
+		r = s->signer.public_key(s->signer.ctx, c->public_key, e);
+	if (r == 0)
+		r = pv_hsm_wrapper(s->hsm, c->oem_key_uri, &s->wrapper, e);
+	if (r == 0)
+		r = pv_open_anchor(s->hsm, c->id, &s->anchor, e);
+	if (r == 0) {
+		s->io.store = &s->store;
+		s->io.signer = &s->signer;
+		s->io.wrapper = &s->wrapper;
+		s->io.anchor = &s->anchor;
+		r = pv_campaign_create(c, &s->io, e);
+	}
+	/* Take the key out again, unless the campaign may exist. */
+	if (r != 0 && pv_campaign_load(&s->store, c->name, &made, &ignored) ==
+			  PV_E_NOT_FOUND)
+		(void)!pv_hsm_destroy(s->hsm, c->signer_uri, &ignored);
+	return r;
+}
+
+static int
+run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	struct create_args a = { 0 };
+	struct poptOption table[] = {
+		{ "token", 0, POPT_ARG_STRING, &a.token, 0,
+		    "token that holds the keys", "URI" },
+		{ "flow", 0, POPT_ARG_STRING, &a.flow, 0,
+		    "what is installed (only sfi in this version)", "sfi|ssp" },
+		{ "product-id", 0, POPT_ARG_STRING, &a.product, 0,
+		    "product id the chip certificates must carry", "ID" },
+		{ "firmware-id", 0, POPT_ARG_STRING, &a.firmware, 0,
+		    "name of the firmware, for the record", "ID" },
+		{ "max-licenses", 0, POPT_ARG_STRING, &a.limit, 0,
+		    "how many chips; cannot be raised later", "N" },
+		{ "key", 0, POPT_ARG_STRING, &a.key, 0,
+		    "the package key, in the token", "KEY" },
+		{ "nonce", 0, POPT_ARG_STRING, &a.nonce, 0,
+		    "the package's nonce, 12 bytes", "FILE" },
+		{ "license-profile", 0, POPT_ARG_STRING, &a.profile, 0,
+		    "kind of license (only resident in this version)", "P" },
+		{ "trust", 0, POPT_ARG_ARGV, &a.trust, 0,
+		    "CA of the chip certificates; may be given again",
+		    "CA.pem" },
+		PV_OPT_PIN(app),
+		POPT_TABLEEND,
+	};
+	struct pv_campaign_session s = { 0 };
+	const char **args;
+	struct pv_json *o;
+	int r;
+
+	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
+	if (r != 0)
+		return r;
+	r = need_all(&a, e);
+	if (r == 0)
+		r = define(app, args[0], &a, &s.campaign, e);
+	if (r == 0)
+		r = pv_hsm_open(s.campaign.token_uri, app->module, pv_app_pin,
+		    app, &s.hsm, e);
+	if (r == 0)
+		r = pv_open_ledger(app, true, &s.store, e);
+	if (r == 0)
+		r = check_free(&s.store, s.campaign.name, e);
+	if (r == 0)
+		r = create(&s, e);
+	if (r != 0)
+		goto out;
+	pv_out(app,
+	    "campaign %s: %" PRIu64 " licenses, profile %s (key stays in the "
+	    "token), operational\n",
+	    s.campaign.name, s.campaign.max_licenses,
+	    s.campaign.license_profile);
+	pv_say(app, "this cannot be raised later; a further budget is a new "
+		    "campaign\n" PV_LICENSE_LABEL "\n");
+	o = pv_json_new_object();
+	campaign_json(o, &s.campaign);
+	r = pv_out_json(app, o, e);
+out:
+	pv_campaign_session_close(&s);
+	return r;
+}
+
+/* --- show, list, close ------------------------------------------------------- */
+
+static int
+run_show(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	char *export_key = NULL;
+	struct poptOption table[] = {
+		{ "export-key", 0, POPT_ARG_STRING, &export_key, 0,
+		    "write the public campaign key, which verifies licenses",
+		    "F.pem" },
+		POPT_TABLEEND,
+	};
+	struct pv_store store = { 0 };
+	struct pv_campaign c;
+	const char **args;
+	struct pv_json *o;
+	int r;
+
+	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
+	if (r != 0)
+		return r;
+	r = pv_open_ledger(app, false, &store, e);
+	if (r == 0)
+		r = pv_campaign_load(&store, args[0], &c, e);
+	if (r == 0 && export_key != NULL)
+		r = pv_ec_write_public_pem(export_key, c.public_key, e);
+	if (r == 0) {
+		show_text(app, &c);
+		if (export_key != NULL)
+			pv_say(app, "public campaign key written to %s\n",
+			    export_key);
+		o = pv_json_new_object();
+		campaign_json(o, &c);
+		r = pv_out_json(app, o, e);
+	}
+	pv_store_release(&store);
+	return r;
+}
+
+struct list {
+	struct pv_app *app;
+	struct pv_json *array;
+	size_t n;
+};
+
+static int
+list_one(void *ctx, const struct pv_campaign *c)
+{
+	struct list *l = ctx;
+
+	if (l->n++ == 0)
+		pv_out(l->app, "%-24s %-12s %10s %10s %-8s %s\n", "CAMPAIGN",
+		    "STATE", "SPENT", "LIMIT", "PRODUCT", "FIRMWARE");
+	pv_out(l->app, "%-24s %-12s %10" PRIu64 " %10" PRIu64 " %-8s %s\n",
+	    c->name, state_name(c), c->issued, c->max_licenses, c->product_id,
+	    c->firmware_id);
+	campaign_json(pv_json_add_object(l->array), c);
+	return 0;
+}
+
+static int
+run_list(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	struct poptOption table[] = { POPT_TABLEEND };
+	struct pv_store store = { 0 };
+	struct pv_json *o = NULL;
+	struct list l = { .app = app };
+	const char **args;
+	int r;
+
+	r = pv_options(app, table, argc, argv, 0, 0, &args, e);
+	if (r != 0)
+		return r;
+	o = pv_json_new_object();
+	l.array = pv_json_set_array(o, "campaigns");
+	r = pv_open_ledger(app, false, &store, e);
+	if (r == PV_E_NOT_FOUND)
+		r = 0; /* no ledger yet: an empty list */
+	else if (r == 0)
+		r = pv_campaign_list(&store, list_one, &l, e);
+	if (r == 0 && l.n == 0)
+		pv_say(app, "no campaigns\n");
+	if (r == 0)
+		r = pv_out_json(app, o, e);
+	else
+		pv_json_free(o);
+	pv_store_release(&store);
+	return r;
+}
+
+static int
+run_close(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	struct poptOption table[] = { PV_OPT_PIN(app), POPT_TABLEEND };
+	struct pv_campaign_session s;
+	const char **args;
+	struct pv_json *o;
+	int r;
+
+	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
+	if (r != 0)
+		return r;
+	r = pv_campaign_session_open(app, args[0], &s, e);
+	if (r != 0)
+		return r;
+	r = pv_campaign_close(&s.campaign, &s.io, e);
+	if (r == 0)
+		r = pv_campaign_load(&s.store, s.campaign.name, &s.campaign, e);
+	if (r == 0) {
+		pv_out(app,
+		    "campaign %s: closed with %" PRIu64 " of %" PRIu64
+		    " licenses spent; this is final\n",
+		    s.campaign.name, s.campaign.issued,
+		    s.campaign.max_licenses);
+		o = pv_json_new_object();
+		campaign_json(o, &s.campaign);
+		r = pv_out_json(app, o, e);
+	}
+	pv_campaign_session_close(&s);
+	return r;
+}
+
+const struct pv_verb pv_verbs_campaign[] = {
+	{ "campaign", "create",
+	    "NAME --token URI --flow sfi|ssp --product-id ID --firmware-id ID "
+	    "--max-licenses N --key KEY --nonce FILE [--license-profile P] "
+	    "[--trust CA.pem]...",
+	    "open a budget of licenses for one package key",
+	    "provisor campaign create spring --token pkcs11:token=oem "
+	    "--flow sfi \\\n    --product-id 48400001 --firmware-id app-7 "
+	    "--max-licenses 1000 \\\n    --key 'pkcs11:token=oem;"
+	    "object=fw-2026' --nonce app.sfi.nonce --trust chip-ca.pem",
+	    run_create },
+	{ "campaign", "show", "NAME [--export-key F.pem]",
+	    "show one campaign and where it stands",
+	    "provisor campaign show spring --export-key spring.pem", run_show },
+	{ "campaign", "list", "", "list the campaigns of the ledger",
+	    "provisor campaign list", run_list },
+	{ "campaign", "close", "NAME",
+	    "end a campaign for good: no further licenses",
+	    "provisor campaign close spring", run_close },
+	{ 0 },
+};

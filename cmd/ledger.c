@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* provisor ledger: prove what happened. */
+#include "cmd/cmd.h"
+#include "cmd/session.h"
+
+#include "cmd/ledger_export.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the campaigns to look at ------------------------------------------------ */
+
+struct campaigns {
+	struct pv_campaign *c;
+	size_t n;
+};
+
+static int
+add_campaign(void *ctx, const struct pv_campaign *c)
+{
+	struct campaigns *all = ctx;
+	struct pv_campaign *grown;
+
+	grown = realloc(all->c, (all->n + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return PV_E_NOMEM;
+	all->c = grown;
+	all->c[all->n++] = *c;
+	return 0;
+}
+
+/* One by name, or all of them. */
+static int
+choose(struct pv_store *store, const char *name, struct campaigns *ret_all,
+    struct pv_error *e)
+{
+	struct pv_campaign c;
+	int r;
+
+	if (name == NULL) {
+		r = pv_campaign_list(store, add_campaign, ret_all, e);
+		if (r == PV_E_NOMEM)
+			r = pv_fail(e, r, "out of memory");
+		return r;
+	}
+	r = pv_campaign_load(store, name, &c, e);
+	if (r == 0 && add_campaign(ret_all, &c) != 0)
+		r = pv_fail(e, PV_E_NOMEM, "out of memory");
+	return r;
+}
+
+/* --- verify ------------------------------------------------------------------ */
+
+struct audit {
+	struct pv_app *app;
+	struct pv_store store;
+	struct pv_hsm *hsm;
+	char hsm_uri[PV_CAMPAIGN_URI]; /* of hsm */
+	bool no_token;
+	struct pv_json *array;
+	uint64_t entries;
+	char tail[160]; /* what the one-campaign line ends with */
+};
+
+/* The token of a campaign; the one already open is used again. */
+static int
+open_token(struct audit *a, const struct pv_campaign *c, struct pv_error *e)
+{
+	int r;
+
+	if (a->hsm != NULL && strcmp(a->hsm_uri, c->token_uri) == 0)
+		return 0;
+	pv_hsm_close(a->hsm);
+	a->hsm = NULL;
+	r = pv_hsm_open(
+	    c->token_uri, a->app->module, pv_app_pin, a->app, &a->hsm, e);
+	if (r != 0) {
+		(void)pv_hint(e, "'provisor ledger verify --no-token' checks "
+				 "the ledger alone");
+		return r;
+	}
+	(void)snprintf(a->hsm_uri, sizeof(a->hsm_uri), "%s", c->token_uri);
+	return 0;
+}
+
+static int
+audit_campaign(struct audit *a, const struct pv_campaign *c,
+    struct pv_verify_report *ret_rep, struct pv_error *e)
+{
+	struct pv_campaign_io io = { .store = &a->store };
+	struct pv_signer signer = { 0 };
+	struct pv_anchor anchor = { 0 };
+	int r = 0;
+
+	if (!a->no_token) {
+		r = open_token(a, c, e);
+		if (r == 0)
+			r = pv_hsm_signer(a->hsm, c->signer_uri, &signer, e);
+		if (r == 0)
+			r = pv_open_anchor(a->hsm, c->id, &anchor, e);
+		io.signer = &signer;
+		io.anchor = &anchor;
+	}
+	if (r == 0)
+		r = pv_ledger_verify(c, &io, ret_rep, e);
+	pv_anchor_release(&anchor);
+	pv_signer_release(&signer);
+	return r;
+}
+
+static void
+audit_json(struct pv_json *o, const struct pv_campaign *c,
+    const struct pv_verify_report *rep)
+{
+	pv_json_set_str(o, "campaign", c->name);
+	pv_json_set_hex(o, "campaign_id", c->id, sizeof(c->id));
+	pv_json_set_u64(o, "entries", rep->entries);
+	pv_json_set_u64(o, "max_licenses", c->max_licenses);
+	pv_json_set_u64(o, "spent", rep->spent);
+	pv_json_set_u64(o, "issued", rep->issued);
+	pv_json_set_u64(o, "burnt", rep->spent - rep->issued);
+	pv_json_set_u64(o, "passed", rep->passed);
+	pv_json_set_u64(o, "failed", rep->failed);
+	pv_json_set_u64(o, "clock_steps_back", rep->clock_steps);
+	pv_json_set_hex(o, "head", rep->head, sizeof(rep->head));
+	pv_json_set_bool(o, "chain", true);
+	pv_json_set_bool(o, "signatures", true);
+	pv_json_set_bool(o, "anchor_checked", rep->anchor_checked);
+}
+
+static int
+audit_one(struct audit *a, const struct pv_campaign *c, struct pv_error *e)
+{
+	struct pv_verify_report rep;
+	char head[12];
+	int r;
+
+	r = audit_campaign(a, c, &rep, e);
+	if (r != 0)
+		return r;
+	pv_short_hex(head, rep.head);
+	if (rep.anchor_checked)
+		(void)snprintf(a->tail, sizeof(a->tail),
+		    "chain intact, signatures valid, token anchor agrees "
+		    "(%" PRIu64 ", %s)",
+		    rep.entries, head);
+	else
+		(void)snprintf(a->tail, sizeof(a->tail),
+		    "chain intact, signatures valid, token anchor NOT checked "
+		    "(--no-token)");
+	pv_say(a->app,
+	    "campaign %s: %" PRIu64 " of %" PRIu64 " licenses issued, %" PRIu64
+	    " burnt, %" PRIu64 " passed, %" PRIu64 " failed\n",
+	    c->name, rep.issued, c->max_licenses, rep.spent - rep.issued,
+	    rep.passed, rep.failed);
+	if (rep.clock_steps > 0)
+		pv_say(a->app,
+		    "campaign %s: the clock ran backwards %" PRIu64 " times; "
+		    "order is by the chain, not by the clock\n",
+		    c->name, rep.clock_steps);
+	audit_json(pv_json_add_object(a->array), c, &rep);
+	a->entries += rep.entries;
+	return 0;
+}
+
+static int
+run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	struct audit a = { .app = app };
+	char *name = NULL, path[4096];
+	int no_token = 0, r;
+	struct poptOption table[] = {
+		{ "campaign", 0, POPT_ARG_STRING, &name, 0,
+		    "this campaign only", "NAME" },
+		{ "no-token", 0, POPT_ARG_NONE, &no_token, 0,
+		    "check the ledger alone, not the token's note", NULL },
+		PV_OPT_PIN(app),
+		POPT_TABLEEND,
+	};
+	struct campaigns all = { 0 };
+	struct pv_json *o = NULL;
+	const char **args;
+
+	r = pv_options(app, table, argc, argv, 0, 0, &args, e);
+	if (r != 0)
+		return r;
+	a.no_token = no_token != 0;
+	o = pv_json_new_object();
+	a.array = pv_json_set_array(o, "campaigns");
+	r = pv_ledger_path(app, path, sizeof(path), e);
+	if (r == 0)
+		r = pv_open_ledger(app, false, &a.store, e);
+	if (r == 0)
+		r = choose(&a.store, name, &all, e);
+	for (size_t i = 0; r == 0 && i < all.n; i++)
+		r = audit_one(&a, &all.c[i], e);
+	if (r != 0)
+		goto out;
+	if (all.n == 1)
+		pv_out(app, "ledger %s: %" PRIu64 " entries, %s\n", path,
+		    a.entries, a.tail);
+	else
+		pv_out(app,
+		    "ledger %s: %zu campaigns, %" PRIu64 " entries, chains "
+		    "intact, signatures valid, token anchors %s\n",
+		    path, all.n, a.entries,
+		    a.no_token ? "NOT checked (--no-token)" : "agree");
+	pv_json_set_str(o, "ledger", path);
+	pv_json_set_str(o, "result", "pass");
+	pv_json_set_u64(o, "entries", a.entries);
+	r = pv_out_json(app, o, e);
+	o = NULL;
+out:
+	pv_json_free(o);
+	free(all.c);
+	pv_hsm_close(a.hsm);
+	pv_store_release(&a.store);
+	return r;
+}
+
+/* --- export ------------------------------------------------------------------ */
+
+static int
+run_export(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	char *format = NULL, *name = NULL, *output = NULL;
+	struct poptOption table[] = {
+		{ "format", 0, POPT_ARG_STRING, &format, 0,
+		    "one JSON object per line, or CSV for a spreadsheet",
+		    "jsonl|csv" },
+		{ "campaign", 0, POPT_ARG_STRING, &name, 0,
+		    "this campaign only", "NAME" },
+		{ "output", 'o', POPT_ARG_STRING, &output, 0,
+		    "file to write, default standard output", "F" },
+		POPT_TABLEEND,
+	};
+	struct campaigns all = { 0 };
+	struct pv_store store = { 0 };
+	struct pv_export *x = NULL;
+	const char **args;
+	struct pv_json *o;
+	int r;
+
+	r = pv_options(app, table, argc, argv, 0, 0, &args, e);
+	if (r != 0)
+		return r;
+	if (app->json && output == NULL)
+		return pv_fail(e, PV_E_USAGE,
+		    "--json prints one object: give -o for the export");
+	r = pv_export_open(format, output, &x, e);
+	if (r == 0)
+		r = pv_open_ledger(app, false, &store, e);
+	if (r == 0)
+		r = choose(&store, name, &all, e);
+	for (size_t i = 0; r == 0 && i < all.n; i++)
+		r = pv_export_campaign(x, &store, &all.c[i], e);
+	if (r == 0)
+		r = pv_export_finish(x, e);
+	if (r == 0) {
+		pv_say(
+		    app, "%" PRIu64 " entries exported\n", pv_export_count(x));
+		o = pv_json_new_object();
+		pv_json_set_u64(o, "entries", pv_export_count(x));
+		if (output != NULL)
+			pv_json_set_str(o, "saved", output);
+		r = pv_out_json(app, o, e);
+	}
+	pv_export_free(x);
+	free(all.c);
+	pv_store_release(&store);
+	return r;
+}
+
+/* --- report ------------------------------------------------------------------ */
+
+#define MAX_CAUSES 64U
+
+struct tally {
+	uint64_t issued, passed, failed;
+	struct {
+		int code;
+		uint64_t n;
+	} causes[MAX_CAUSES];
+	size_t n_causes;
+};
+
+static int
+tally_entry(void *ctx, const struct pv_record *rec, struct pv_error *e)
+{
+	struct tally *t = ctx;
+	struct pv_entry en;
+	size_t i;
+	int r;
+
+	r = pv_entry_decode(rec->entry, rec->entry_len, &en, e);
+	if (r != 0)
+		return r;
+	t->issued += en.kind == PV_ENTRY_ISSUED ? 1 : 0;
+	if (en.kind != PV_ENTRY_RESULT)
+		return 0;
+	if (en.body.pass) {
+		t->passed++;
+		return 0;
+	}
+	t->failed++;
+	for (i = 0; i < t->n_causes; i++)
+		if (t->causes[i].code == en.body.code)
+			break;
+	if (i == MAX_CAUSES)
+		return 0;
+	if (i == t->n_causes)
+		t->causes[t->n_causes++].code = en.body.code;
+	t->causes[i].n++;
+	return 0;
+}
+
+static void
+report_one(const struct pv_app *app, const struct pv_campaign *c,
+    const struct tally *t, struct pv_json *o)
+{
+	uint64_t results = t->passed + t->failed;
+	char yield[16] = "-";
+	struct pv_json *causes;
+
+	if (results > 0)
+		(void)snprintf(yield, sizeof(yield), "%.1f %%",
+		    100.0 * (double)t->passed / (double)results);
+	pv_out(app,
+	    "%-20s %-11s %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %6" PRIu64
+	    " %8" PRIu64 " %8" PRIu64 " %8s\n",
+	    c->name, c->closed ? "closed" : "operational", c->max_licenses,
+	    t->issued, c->max_licenses - c->issued, c->issued - t->issued,
+	    t->passed, t->failed, yield);
+	pv_json_set_str(o, "campaign", c->name);
+	pv_json_set_str(o, "state", c->closed ? "closed" : "operational");
+	pv_json_set_u64(o, "max_licenses", c->max_licenses);
+	pv_json_set_u64(o, "issued", t->issued);
+	pv_json_set_u64(o, "left", c->max_licenses - c->issued);
+	pv_json_set_u64(o, "burnt", c->issued - t->issued);
+	pv_json_set_u64(o, "passed", t->passed);
+	pv_json_set_u64(o, "failed", t->failed);
+	causes = pv_json_set_object(o, "failure_causes");
+	for (size_t i = 0; i < t->n_causes; i++) {
+		pv_json_set_u64(
+		    causes, pv_code_name(t->causes[i].code), t->causes[i].n);
+		pv_out(app, "  failed: %-14s %" PRIu64 "\n",
+		    pv_code_name(t->causes[i].code), t->causes[i].n);
+	}
+}
+
+static int
+run_report(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	char *name = NULL;
+	struct poptOption table[] = {
+		{ "campaign", 0, POPT_ARG_STRING, &name, 0,
+		    "this campaign only", "NAME" },
+		POPT_TABLEEND,
+	};
+	struct campaigns all = { 0 };
+	struct pv_store store = { 0 };
+	struct pv_json *o = NULL, *array;
+	const char **args;
+	int r;
+
+	r = pv_options(app, table, argc, argv, 0, 0, &args, e);
+	if (r != 0)
+		return r;
+	o = pv_json_new_object();
+	array = pv_json_set_array(o, "campaigns");
+	r = pv_open_ledger(app, false, &store, e);
+	if (r == 0)
+		r = choose(&store, name, &all, e);
+	if (r == 0)
+		pv_out(app, "%-20s %-11s %8s %8s %8s %6s %8s %8s %8s\n",
+		    "CAMPAIGN", "STATE", "LIMIT", "ISSUED", "LEFT", "BURNT",
+		    "PASSED", "FAILED", "YIELD");
+	for (size_t i = 0; r == 0 && i < all.n; i++) {
+		struct tally t = { 0 };
+
+		r = store.scan(store.ctx, all.c[i].id, 1, tally_entry, &t, e);
+		if (r == 0)
+			report_one(
+			    app, &all.c[i], &t, pv_json_add_object(array));
+	}
+	if (r == 0)
+		pv_say(app, "not verified here: 'provisor ledger verify' "
+			    "proves it\n");
+	if (r == 0)
+		r = pv_out_json(app, o, e);
+	else
+		pv_json_free(o);
+	free(all.c);
+	pv_store_release(&store);
+	return r;
+}
+
+const struct pv_verb pv_verbs_ledger[] = {
+	{ "ledger", "verify", "[--campaign NAME] [--no-token]",
+	    "re-check every entry, and that ledger and token agree",
+	    "provisor ledger verify", run_verify },
+	{ "ledger", "export", "[--format jsonl|csv] [--campaign NAME] [-o F]",
+	    "write every entry out, oldest first",
+	    "provisor ledger export --format csv -o spring.csv", run_export },
+	{ "ledger", "report", "[--campaign NAME]",
+	    "licenses used and left, yield, and why chips failed",
+	    "provisor ledger report", run_report },
+	{ 0 },
+};

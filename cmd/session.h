@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the campaign, license and ledger commands share. */
+#ifndef PV_SESSION_H
+#define PV_SESSION_H
+
+#include "cmd/cmd.h"
+
+/* Every license is ours alone; whoever writes or shows one says so. */
+#define PV_LICENSE_LABEL \
+	"provisor's own license format: not accepted by ST silicon"
+
+/* The token's note of a campaign. */
+PV_MUST_USE int pv_open_anchor(struct pv_hsm *hsm, const uint8_t id[16],
+    struct pv_anchor *ret_anchor, struct pv_error *e);
+
+/* HOME/ledger.db, for messages. */
+PV_MUST_USE int pv_ledger_path(
+    struct pv_app *app, char *dst, size_t cap, struct pv_error *e);
+
+/* "0001020304..." shortened for the screen: dst holds 12. */
+void pv_short_hex(char dst[12], const void *data);
+
+#endif
