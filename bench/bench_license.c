@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Licenses a second in one process: a fresh campaign on the caller's token
+ * and a fresh SQLite ledger, one certified chip after the other, everything
+ * durable as in production.
+ *
+ *   bench_license PIN-FILE TOKEN-URI LEDGER N
+ *
+ * The token is made by the caller (SOFTHSM2_CONF); the keys and notes this
+ * makes stay in it, so use a token made for this.
+ * Prints one line: licenses/s, the raw rate of the same token work without
+ * ledger, and their ratio.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "crypto/digest.h"
+#include "crypto/ec.h"
+#include "crypto/rand.h"
+#include "formats/certificate.h"
+#include <provisor/campaign.h>
+#include <provisor/hsm.h>
+
+struct bench {
+	const char *pin_file;
+	struct pv_campaign c;
+	struct pv_campaign_io io;
+	struct pv_store store;
+	struct pv_hsm *hsm;
+	struct pv_signer signer;
+	struct pv_wrapper wrapper;
+	struct pv_anchor anchor, spare;
+	struct pv_ec_key *ca;
+	uint8_t (*certs)[PV_CERT_LEN];
+	size_t n;
+};
+
+static int
+pin(void *ctx, const char *token, struct pv_secret **ret_pin,
+    struct pv_error *e)
+{
+	const struct bench *b = ctx;
+
+	(void)token;
+	return pv_secret_read_line(b->pin_file, ret_pin, e);
+}
+
+static int
+make_chips(struct bench *b, struct pv_error *e)
+{
+	b->certs = calloc(b->n, sizeof(*b->certs));
+	if (b->certs == NULL)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < b->n; i++) {
+		struct pv_certificate cert = { .product_id = "48400001" };
+		const struct pv_part part = { b->certs[i], PV_CERT_SIGNED };
+		struct pv_ec_key *k = NULL;
+		uint8_t digest[32];
+		int r;
+
+		r = pv_ec_generate(&k, e);
+		if (r == 0)
+			r = pv_ec_public(k, cert.public_key, e);
+		pv_ec_free(k);
+		if (r != 0)
+			return r;
+		pv_certificate_encode(&cert, b->certs[i]);
+		r = pv_sha256(&part, 1, digest, e);
+		if (r == 0)
+			r = pv_ecdsa_sign(
+			    b->ca, digest, b->certs[i] + PV_CERT_SIGNED, e);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+open_anchor(struct bench *b, const char *what, struct pv_anchor *ret_anchor,
+    struct pv_error *e)
+{
+	char hex[33], label[80];
+
+	pv_hex_encode(hex, b->c.id, 16);
+	(void)snprintf(label, sizeof(label), "provisor-%s-%s", what, hex);
+	return pv_hsm_anchor(b->hsm, label, ret_anchor, e);
+}
+
+static int
+open_campaign(struct bench *b, char **argv, struct pv_error *e)
+{
+	struct pv_campaign *c = &b->c;
+	char label[64], hex[33], *uri = NULL, *key = NULL;
+	int r;
+
+	r = pv_random(c->id, sizeof(c->id), e);
+	if (r == 0)
+		r = pv_hsm_open(argv[2], NULL, pin, b, &b->hsm, e);
+	pv_hex_encode(hex, c->id, 16);
+	(void)snprintf(label, sizeof(label), "bench-%s", hex);
+	if (r == 0)
+		r = pv_hsm_generate(b->hsm, PV_KEY_EC_P256, label, &uri, e);
+	(void)snprintf(label, sizeof(label), "bench-fw-%s", hex);
+	if (r == 0)
+		r = pv_hsm_generate(b->hsm, PV_KEY_AES128, label, &key, e);
+	if (r != 0) {
+		free(uri);
+		return r;
+	}
+	c->flow = PV_FLOW_SFI;
+	c->max_licenses = b->n;
+	c->n_trust = 1;
+	(void)snprintf(c->name, sizeof(c->name), "%s", label);
+	(void)snprintf(c->product_id, sizeof(c->product_id), "48400001");
+	(void)snprintf(c->firmware_id, sizeof(c->firmware_id), "bench");
+	(void)snprintf(
+	    c->license_profile, sizeof(c->license_profile), "resident");
+	(void)snprintf(c->token_uri, sizeof(c->token_uri), "%s", argv[2]);
+	(void)snprintf(c->oem_key_uri, sizeof(c->oem_key_uri), "%s", key);
+	(void)snprintf(c->signer_uri, sizeof(c->signer_uri), "%s", uri);
+	free(uri);
+	free(key);
+	r = pv_hsm_signer(b->hsm, c->signer_uri, &b->signer, e);
+	if (r == 0)
+		r = b->signer.public_key(b->signer.ctx, c->public_key, e);
+	if (r == 0)
+		r = pv_hsm_wrapper(b->hsm, c->oem_key_uri, &b->wrapper, e);
+	if (r == 0)
+		r = open_anchor(b, "anchor", &b->anchor, e);
+	if (r == 0)
+		r = open_anchor(b, "spare", &b->spare, e);
+	if (r == 0)
+		r = pv_store_sqlite(argv[3], 1, &b->store, e);
+	if (r == 0)
+		r = pv_ec_generate(&b->ca, e);
+	if (r == 0)
+		r = pv_ec_public(b->ca, c->trust[0], e);
+	b->io.store = &b->store;
+	b->io.signer = &b->signer;
+	b->io.wrapper = &b->wrapper;
+	b->io.anchor = &b->anchor;
+	return r == 0 ? pv_campaign_create(c, &b->io, e) : r;
+}
+
+/*
+ * The token work of one license alone: key pair, two derivations and the
+ * wrap, one signature, one note replaced.
+ */
+static int
+raw(const struct bench *b, size_t n, struct pv_error *e)
+{
+	uint8_t pub[64], context[32] = { 0 }, wrapped[40], sig[64];
+	uint8_t note[72] = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		size_t len = sizeof(wrapped);
+		int r;
+
+		r = b->wrapper.ephemeral(b->wrapper.ctx, pub, e);
+		if (r == 0)
+			r = b->wrapper.wrap(b->wrapper.ctx,
+			    b->certs[i % b->n] + 8, context, wrapped, &len, e);
+		if (r == 0)
+			r = b->signer.sign(b->signer.ctx, context, sig, e);
+		note[5] = (uint8_t)(i >> 16);
+		note[6] = (uint8_t)(i >> 8);
+		note[7] = (uint8_t)i;
+		if (r == 0)
+			r = b->spare.write(b->spare.ctx, note, sizeof(note), e);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static double
+rate(size_t n, int64_t us)
+{
+	return us <= 0 ? 0 : (double)n * 1e6 / (double)us;
+}
+
+static int
+run(struct bench *b, char **argv, struct pv_error *e)
+{
+	struct pv_issued l;
+	int64_t began;
+	double issued, alone;
+	int r;
+
+	r = open_campaign(b, argv, e);
+	if (r == 0)
+		r = make_chips(b, e);
+	if (r != 0)
+		return r;
+	began = pv_now_us();
+	for (size_t i = 0; r == 0 && i < b->n; i++)
+		r = pv_license_issue(&b->c, &b->io, b->certs[i], &l, e);
+	issued = rate(b->n, pv_now_us() - began);
+	if (r != 0)
+		return r;
+	began = pv_now_us();
+	r = raw(b, b->n, e);
+	alone = rate(b->n, pv_now_us() - began);
+	if (r != 0)
+		return r;
+	printf("license: %.1f licenses/s, token work alone %.1f/s, ratio "
+	       "%.2f (%zu licenses)\n",
+	    issued, alone, alone > 0 ? issued / alone : 0, b->n);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench b = { 0 };
+	struct pv_error e = { 0 };
+	uint64_t n;
+	int r;
+
+	if (argc != 5 || pv_parse_u64(argv[4], 1000000, "N", &n, &e) != 0 ||
+	    n == 0) {
+		(void)fprintf(stderr,
+		    "usage: bench_license PIN-FILE TOKEN-URI LEDGER N\n");
+		return 2;
+	}
+	b.pin_file = argv[1];
+	b.n = (size_t)n;
+	r = run(&b, argv, &e);
+	if (r != 0)
+		(void)fprintf(stderr, "bench_license: %s\n", e.msg);
+	pv_anchor_release(&b.anchor);
+	pv_anchor_release(&b.spare);
+	pv_wrapper_release(&b.wrapper);
+	pv_signer_release(&b.signer);
+	pv_hsm_close(b.hsm);
+	pv_store_release(&b.store);
+	pv_ec_free(b.ca);
+	free(b.certs);
+	return r == 0 ? 0 : 1;
+}
