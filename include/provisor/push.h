@@ -127,6 +127,13 @@ struct pv_install_chip {
 	uint8_t fingerprint[32]; /* SHA-256 of the certificate */
 };
 
+/*
+ * Ask for info and certificate, which changes nothing. A bootloader without
+ * an install agent is PV_E_DEVICE.
+ */
+PV_MUST_USE int pv_install_ask(struct pv_usart *u,
+    struct pv_install_chip *ret_chip, struct pv_error *e);
+
 struct pv_install_license {
 	uint8_t data[228];
 	size_t len;

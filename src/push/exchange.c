@@ -113,8 +113,9 @@ query(struct pv_usart *u, struct pv_usart_special *sp, size_t want,
 			return pv_si_refusal(&st, e);
 		if (r == 0)
 			return 0;
+		/* A refused subcommand is asked for once more, no oftener. */
 		if (!pv_usart_has(u, PV_OP_SPECIAL) || !again(sp, r) ||
-		    attempt == ATTEMPTS)
+		    attempt == ATTEMPTS || (sp->unknown && attempt > 1))
 			break;
 		pv_usart_count_retry(
 		    u, what, 0, e != NULL ? e->msg : "asked again");

@@ -97,21 +97,33 @@ abandon(struct install *in)
 
 /* --- steps --------------------------------------------------------------------- */
 
+int
+pv_install_ask(
+    struct pv_usart *u, struct pv_install_chip *ret_chip, struct pv_error *e)
+{
+	struct pv_install_chip chip;
+	struct pv_part part;
+	int r;
+
+	r = pv_si_info(u, &chip, e);
+	if (r == 0)
+		r = pv_si_certificate(u, chip.certificate, e);
+	if (r != 0)
+		return r;
+	part = (struct pv_part){ chip.certificate, sizeof(chip.certificate) };
+	r = pv_sha256(&part, 1, chip.fingerprint, e);
+	if (r == 0)
+		*ret_chip = chip;
+	return r;
+}
+
 static int
 ask_chip(struct install *in, struct pv_error *e)
 {
 	struct pv_install_chip *chip = &in->rep->chip;
-	struct pv_part part;
 	int r;
 
-	r = pv_si_info(in->u, chip, e);
-	if (r != 0)
-		return r;
-	r = pv_si_certificate(in->u, chip->certificate, e);
-	if (r != 0)
-		return r;
-	part = (struct pv_part){ chip->certificate, sizeof(chip->certificate) };
-	r = pv_sha256(&part, 1, chip->fingerprint, e);
+	r = pv_install_ask(in->u, chip, e);
 	if (r != 0)
 		return r;
 	in->rep->have_chip = true;
