@@ -2,8 +2,8 @@
 /*
  * Firmware as one sparse memory image: segments sorted by address that never
  * overlap or touch unmerged bytes. Readers exist for ELF32 ARM, Intel HEX,
- * S-record and raw files; a raw file and ELF segments stay on disk and are
- * read when asked for, so a large image costs no memory.
+ * S-record, DfuSe and raw files; the data of a raw, ELF or DfuSe file stays on
+ * disk and is read when asked for, so a large image costs no memory.
  */
 #ifndef PROVISOR_IMAGE_H
 #define PROVISOR_IMAGE_H
@@ -24,6 +24,7 @@ enum pv_firmware_kind {
 	PV_FIRMWARE_ELF,
 	PV_FIRMWARE_IHEX,
 	PV_FIRMWARE_SREC,
+	PV_FIRMWARE_DFUSE,
 };
 
 struct pv_image; /* opaque */
@@ -75,7 +76,7 @@ bool pv_image_entry(const struct pv_image *img, uint64_t *ret_addr);
 PV_MUST_USE int pv_image_check(const struct pv_image *img,
     const struct pv_chip *chip, bool allow_ram, struct pv_error *e);
 
-/* Kind by content: ELF magic, ':' records, 'S' records, else raw. */
+/* Kind by content: ELF or DfuSe magic, ':' or 'S' records, else raw. */
 PV_MUST_USE int pv_firmware_detect(
     const char *path, enum pv_firmware_kind *ret_kind, struct pv_error *e);
 const char *pv_firmware_kind_name(enum pv_firmware_kind kind);

@@ -3,6 +3,7 @@
 #include "firmware/readers.h"
 
 #include "base/file.h"
+#include "formats/dfuse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,6 +74,10 @@ pv_fw_detect(const struct pv_fw_file *f, enum pv_firmware_kind *ret_kind,
 		*ret_kind = PV_FIRMWARE_ELF;
 		return 0;
 	}
+	if (pv_dfuse_detect(head, len)) {
+		*ret_kind = PV_FIRMWARE_DFUSE;
+		return 0;
+	}
 	while (i < len && (head[i] == '\r' || head[i] == '\n'))
 		i++;
 	if (len - i >= 3 && head[i] == ':' && is_hex(head[i + 1]) &&
@@ -111,6 +116,8 @@ pv_firmware_kind_name(enum pv_firmware_kind kind)
 		return "Intel HEX";
 	case PV_FIRMWARE_SREC:
 		return "S-record";
+	case PV_FIRMWARE_DFUSE:
+		return "DfuSe";
 	}
 	return "unknown";
 }

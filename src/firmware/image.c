@@ -224,7 +224,8 @@ read_kind(const struct pv_fw_file *f, bool has_addr, uint64_t addr,
 		return pv_hint(
 		    e, "leave out '@0x%llx'", (unsigned long long)addr);
 	}
-	*ret_on_disk = kind == PV_FIRMWARE_RAW || kind == PV_FIRMWARE_ELF;
+	*ret_on_disk = kind == PV_FIRMWARE_RAW || kind == PV_FIRMWARE_ELF ||
+		       kind == PV_FIRMWARE_DFUSE;
 	switch (kind) {
 	case PV_FIRMWARE_ELF:
 		return pv_fw_read_elf(f, b, e);
@@ -232,6 +233,8 @@ read_kind(const struct pv_fw_file *f, bool has_addr, uint64_t addr,
 		return pv_fw_read_ihex(f, b, e);
 	case PV_FIRMWARE_SREC:
 		return pv_fw_read_srec(f, b, e);
+	case PV_FIRMWARE_DFUSE:
+		return pv_fw_read_dfuse(f, b, e);
 	case PV_FIRMWARE_RAW:
 		break;
 	}

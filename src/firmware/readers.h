@@ -66,6 +66,8 @@ PV_MUST_USE int pv_fw_read_ihex(
     const struct pv_fw_file *f, struct pv_fw_batch *b, struct pv_error *e);
 PV_MUST_USE int pv_fw_read_srec(
     const struct pv_fw_file *f, struct pv_fw_batch *b, struct pv_error *e);
+PV_MUST_USE int pv_fw_read_dfuse(
+    const struct pv_fw_file *f, struct pv_fw_batch *b, struct pv_error *e);
 PV_MUST_USE int pv_fw_read_raw(const struct pv_fw_file *f, uint64_t addr,
     struct pv_fw_batch *b, struct pv_error *e);
 
