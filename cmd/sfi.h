@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of the `sfi` noun. */
+#ifndef PV_CMD_SFI_H
+#define PV_CMD_SFI_H
+
+#include "cmd/cmd.h"
+#include <provisor/sfi.h>
+
+/* cmd/sfi_pack.c */
+int pv_cmd_sfi_pack(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+
+/* "184 320" for people; dst holds 32 bytes. Returns dst. */
+#define PV_GROUPED 32
+const char *pv_sfi_grouped(char dst[PV_GROUPED], uint64_t v);
+
+/* The members every listing of an area has; the tag only when `tagged`. */
+void pv_sfi_area_json(
+    struct pv_json *o, const struct pv_sfi_area *a, bool tagged);
+
+#endif
