@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IV_LEN	12U
-#define TAG_LEN 16U
-#define SPARE	64U /* more than any module asks for beyond its output */
+#define IV_LEN	 12U
+#define TAG_LEN	 16U
+#define SPARE	 64U /* more than any module asks for beyond its output */
+/* Room that a token may ask for: an area it holds back until its tag. */
+#define ROOM_MAX ((64UL << 20) + SPARE)
 
 enum state {
 	IDLE,
@@ -98,8 +100,9 @@ step(struct sealer *s, const uint8_t *in, size_t len, uint8_t *out, CK_ULONG *n)
 
 /*
  * As step, with exactly `cap` bytes of room for what really comes. Modules
- * may ask for a little more than they then write (SoftHSM2 counts the tag),
- * and take out == NULL as a question, so a buffer of our own stands in.
+ * may ask for more than they then write, and take out == NULL as a question,
+ * so a buffer of our own stands in: SoftHSM2 counts the tag, and in each call
+ * of a decryption all that it holds back until the end.
  */
 static CK_RV
 emit(struct sealer *s, const uint8_t *in, size_t len, uint8_t *out, size_t cap,
@@ -109,7 +112,7 @@ emit(struct sealer *s, const uint8_t *in, size_t len, uint8_t *out, size_t cap,
 	CK_ULONG size = cap < SPARE ? SPARE : cap, n = size;
 	CK_RV rv = step(s, in, len, room, &n);
 
-	if (rv == CKR_BUFFER_TOO_SMALL && n > size && n <= cap + SPARE) {
+	if (rv == CKR_BUFFER_TOO_SMALL && n > size && n <= ROOM_MAX) {
 		size = n;
 		room = big = malloc(size);
 		rv = big == NULL ? CKR_HOST_MEMORY : step(s, in, len, room, &n);
@@ -122,10 +125,10 @@ emit(struct sealer *s, const uint8_t *in, size_t len, uint8_t *out, size_t cap,
 		*ret_len = n;
 	}
 	pv_wipe(small, sizeof(small));
-	if (big != NULL) {
-		pv_wipe(big, size);
-		free(big);
-	}
+	/* Only what came: most of a large buffer was never touched. */
+	if (big != NULL)
+		pv_wipe(big, rv == CKR_OK ? n : size);
+	free(big);
 	return rv;
 }
 
