@@ -215,8 +215,9 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r != 0)
 		return r;
 	pv_bar_end(app);
-	pv_out(app, "%s: verified, header and %u areas\n", k.path,
-	    (unsigned int)info.header.n_areas);
+	pv_out(app, "%s: verified, header and %u area%s\n", k.path,
+	    (unsigned int)info.header.n_areas,
+	    info.header.n_areas == 1 ? "" : "s");
 	o = pv_json_new_object();
 	pv_json_set_str(o, "result", "ok");
 	pv_json_set_str(o, "file", k.path);
