@@ -172,7 +172,7 @@ struct pv_sfi_trial {
 	uint16_t areas_ok; /* of header.n_areas */
 	bool all_ok;
 };
-#define PV_SFI_TRIALS (PV_SFI_IV_RULES * 2U)
+#define PV_SFI_TRIALS 6U /* each of the rules, with both AAD lengths */
 
 /*
  * Find which iv-add rule and AAD length a package was made with; key->iv_add

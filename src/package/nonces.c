@@ -276,7 +276,8 @@ write_entries(struct record *rec, struct pv_error *e)
 		if (rec->entries[i].known)
 			continue;
 		pv_hex_encode(line, rec->entries[i].hash, 32);
-		memcpy(line + HEX, "  ", 2);
+		line[HEX] = ' ';
+		line[HEX + 1] = ' ';
 		memcpy(line + HEX + 2, rec->fingerprint, HEX);
 		line[LINE - 1] = '\n';
 		if (++n == BLOCK_LINES) {

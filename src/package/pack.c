@@ -72,7 +72,7 @@ check_places(
     const struct pv_sfi_pack *p, const struct plan *plan, struct pv_error *e)
 {
 	size_t n = plan->header.n_areas;
-	struct place *places = calloc(n, sizeof(*places));
+	struct place *places = calloc(n + 1, sizeof(*places));
 	int r = 0;
 
 	if (places == NULL)
