@@ -40,6 +40,7 @@ struct pv_app {
 	const char *home; /* --home, PROVISOR_HOME, or the XDG default */
 	bool json;	  /* --json: one object on stdout, nothing else */
 	bool json_done;	  /* that object was printed */
+	bool error_shown; /* the verb printed its error line itself */
 	bool quiet;
 	int verbose;
 	int events_fd;		     /* --events, or -1 */

@@ -391,7 +391,8 @@ main(int argc, char **argv)
 	if (r < 0) {
 		if (e.code == 0)
 			(void)pv_fail(&e, r, "failed without a message");
-		pv_ui_error(&app, &e);
+		if (!app.error_shown)
+			pv_ui_error(&app, &e);
 		if (app.json && !app.json_done)
 			json_error(&e);
 	}

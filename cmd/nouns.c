@@ -9,6 +9,7 @@ extern const struct pv_verb pv_verbs_campaign[];
 extern const struct pv_verb pv_verbs_license[];
 extern const struct pv_verb pv_verbs_ledger[];
 extern const struct pv_verb pv_verbs_device[];
+extern const struct pv_verb pv_verbs_push[];
 extern const struct pv_verb pv_verbs_sim[];
 
 const struct pv_verb *const pv_nouns[] = {
@@ -17,6 +18,7 @@ const struct pv_verb *const pv_nouns[] = {
 	pv_verbs_license,
 	pv_verbs_ledger,
 	pv_verbs_device,
+	pv_verbs_push,
 	pv_verbs_sim,
 	NULL,
 };

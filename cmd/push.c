@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* provisor push: the station's one command. */
+#include "cmd/push.h"
+#include "cmd/nouns.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+/* --- what is to be pushed ---------------------------------------------------- */
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), k = strlen(end);
+
+	return n >= k && strcmp(text + n - k, end) == 0;
+}
+
+/*
+ * By content. A package whose first bytes are damaged is still a package to
+ * who named it so, or gave it a license.
+ */
+static void
+find_kind(struct pv_push *p)
+{
+	p->kind = pv_install_is_package(p->file) || p->campaign != NULL ||
+			  p->license_file != NULL || ends_with(p->file, ".sfi")
+		      ? PV_PUSH_INSTALL
+		      : PV_PUSH_PLAIN;
+}
+
+static int
+check_options(const struct pv_push *p, struct pv_error *e)
+{
+	if (p->campaign != NULL && p->license_file != NULL)
+		return pv_fail(e, PV_E_USAGE,
+		    "--campaign and --license exclude each other");
+	if (p->campaign_key != NULL && p->license_file == NULL)
+		return pv_fail(e, PV_E_USAGE,
+		    "--campaign-key goes with --license; a campaign knows its "
+		    "key");
+	if (p->kind == PV_PUSH_INSTALL && p->campaign == NULL &&
+	    p->license_file == NULL) {
+		(void)pv_fail(e, PV_E_USAGE,
+		    "'%s' is a .sfi package and needs a license", p->file);
+		return pv_hint(e,
+		    "--campaign NAME issues one, --license FILE takes one that "
+		    "was issued");
+	}
+	if (p->kind == PV_PUSH_INSTALL && p->go)
+		return pv_fail(e, PV_E_USAGE,
+		    "--go is for plain images: after a secure install the "
+		    "chip restarts by itself");
+	if (p->port == NULL && !(p->dry_run && (p->kind == PV_PUSH_INSTALL ||
+						   p->chip_name != NULL)))
+		return pv_need(e, p->port, "--port");
+	return 0;
+}
+
+/* The file is read and checked before the port is touched. */
+static int
+open_input(struct pv_push *p, struct pv_error *e)
+{
+	int r;
+
+	p->step = "input";
+	if (p->kind == PV_PUSH_INSTALL)
+		return pv_install_open(p->file, &p->package, e);
+	r = pv_image_new(&p->img, e);
+	return r != 0 ? r : pv_image_add_file(p->img, p->file, e);
+}
+
+/* --- the two ways ------------------------------------------------------------- */
+
+static int
+push_plain(struct pv_push *p, struct pv_error *e)
+{
+	int r;
+
+	pv_push_say_chip(p);
+	p->step = "plan";
+	r = pv_plan_new(p->img, p->t.chip, false, &p->plan, e);
+	if (r != 0)
+		return r;
+	r = pv_plan_program(p->plan, p->t.u, &p->app->progress, &p->plain, e);
+	p->state = p->plain.state;
+	p->step = p->plain.step;
+	if (r != 0 || !p->go)
+		return r;
+	p->step = "go";
+	return pv_usart_go(p->t.u, pv_chip_flash_base(p->t.chip), e);
+}
+
+/* A license callback that also starts the clock of the transfer. */
+static int
+on_license(void *ctx, const struct pv_install_chip *chip, bool refused,
+    struct pv_install_license *ret_license, struct pv_error *e)
+{
+	struct pv_push *p = ctx;
+	int r;
+
+	p->install.chip = *chip;
+	p->install.have_chip = true;
+	r = pv_push_license(ctx, chip, refused, ret_license, e);
+	p->install_ms = pv_now_ms();
+	return r;
+}
+
+static int
+push_install(struct pv_push *p, struct pv_error *e)
+{
+	struct pv_install_options opt = {
+		.progress = &p->app->progress, .license = on_license, .ctx = p
+	};
+	struct pv_install_report rep;
+	int r;
+
+	if (p->campaign != NULL) {
+		p->step = "campaign";
+		r = pv_campaign_session_open(
+		    p->app, p->campaign, &p->session, e);
+		if (r != 0)
+			return r;
+		p->has_session = true;
+		if (p->session.campaign.flow != PV_FLOW_SFI)
+			return pv_fail(e, PV_E_USAGE,
+			    "campaign '%s' is not for .sfi packages",
+			    p->campaign);
+	}
+	r = pv_install_run(p->package, p->t.u, &opt, &rep, e);
+	p->install = rep;
+	p->state = rep.state;
+	p->step = rep.step;
+	return r;
+}
+
+static int
+push(struct pv_push *p, struct pv_error *e)
+{
+	struct pv_error recording = { 0 };
+	int r, r2;
+
+	r = open_input(p, e);
+	if (r != 0)
+		return r;
+	p->step = "connect";
+	r = pv_target_open(p->app, p->port, p->chip_name, true, &p->t, e);
+	if (r != 0)
+		return r;
+	r = p->kind == PV_PUSH_INSTALL ? push_install(p, e) : push_plain(p, e);
+	r2 = pv_push_record(p, r, e, &recording);
+	if (r2 != 0 && r == 0) {
+		*e = recording;
+		p->step = "record";
+		return r2;
+	}
+	if (r2 != 0)
+		pv_say(p->app, "%s\n", recording.msg);
+	return r;
+}
+
+/* Only reads: files, the ledger, and, where nothing names the part, its id. */
+static int
+dry_run(struct pv_push *p, struct pv_error *e)
+{
+	int r;
+
+	r = open_input(p, e);
+	if (r == 0 && p->chip_name != NULL)
+		r = pv_chip_load(
+		    p->app->chip_dirs, p->chip_name, &p->t.chip, e);
+	else if (r == 0 && p->kind == PV_PUSH_PLAIN)
+		r = pv_target_open(p->app, p->port, NULL, true, &p->t, e);
+	if (r == 0 && p->kind == PV_PUSH_PLAIN)
+		r = pv_plan_new(p->img, p->t.chip, false, &p->plan, e);
+	return r != 0 ? r : pv_push_dry_run(p, e);
+}
+
+static void
+release(struct pv_push *p)
+{
+	pv_plan_free(p->plan);
+	pv_image_free(p->img);
+	pv_install_close(p->package);
+	if (p->has_session)
+		pv_campaign_session_close(&p->session);
+	pv_target_close(&p->t);
+}
+
+static int
+run_push(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
+{
+	struct pv_push p = { .app = app,
+		.state = PV_DEVICE_UNCHANGED,
+		.began_ms = pv_now_ms() };
+	struct poptOption table[] = { { "port", 0, POPT_ARG_STRING, &p.port, 0,
+					  "usart:PATH[@BAUD] or tcp:HOST:PORT",
+					  "PORT" },
+		{ "campaign", 0, POPT_ARG_STRING, &p.campaign, 0,
+		    "get the license of the chip from this campaign", "NAME" },
+		{ "license", 0, POPT_ARG_STRING, &p.license_file, 0,
+		    "send this license", "FILE" },
+		{ "campaign-key", 0, POPT_ARG_STRING, &p.campaign_key, 0,
+		    "public key the license was signed with (default: from "
+		    "the ledger)",
+		    "PEM" },
+		{ "chip", 0, POPT_ARG_STRING, &p.chip_name, 0,
+		    "take this chip description, whatever the chip says",
+		    "CHIP" },
+		{ "dry-run", 0, POPT_ARG_NONE, &p.dry_run, 0,
+		    "say what would be done, change and spend nothing", NULL },
+		{ "go", 0, POPT_ARG_NONE, &p.go, 0,
+		    "start the program afterwards (plain images)", NULL },
+		PV_OPT_PIN(app), POPT_TABLEEND };
+	const char **args;
+	int r;
+
+	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
+	if (r != 0)
+		return r;
+	p.file = args[0];
+	find_kind(&p);
+	r = check_options(&p, e);
+	if (r != 0)
+		return r;
+	r = p.dry_run ? dry_run(&p, e) : push(&p, e);
+	if (r == 0 && !p.dry_run)
+		r = pv_push_passed(&p, e);
+	else if (r != 0 && !p.dry_run)
+		pv_push_failed(&p, e);
+	release(&p);
+	return r;
+}
+
+const struct pv_verb pv_verbs_push[] = {
+	{ "push", NULL,
+	    "FILE --port PORT [--campaign NAME | --license FILE] "
+	    "[--campaign-key PEM] [--chip CHIP] [--dry-run] [--go]",
+	    "program a chip: a .sfi package with a license, or a plain image",
+	    "provisor push app.sfi --port usart:/dev/ttyUSB0 --campaign "
+	    "spring\n"
+	    "provisor push app.elf --port usart:/dev/ttyUSB0 --go",
+	    run_push },
+	{ 0 },
+};

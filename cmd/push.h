@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One push, from its options to its report: push.c, push_license.c, push_report.c. */
+#ifndef PV_CMD_PUSH_H
+#define PV_CMD_PUSH_H
+
+#include "cmd/cmd.h"
+#include "cmd/target.h"
+#include <provisor/push.h>
+
+#define PV_PUSH_PATH 4096U
+
+enum pv_push_kind {
+	PV_PUSH_PLAIN,
+	PV_PUSH_INSTALL,
+};
+
+/* What became of the license; numbers are spent by campaigns only. */
+struct pv_push_license {
+	bool known;	   /* there is one */
+	bool spent;	   /* a number was spent for it now */
+	bool saved_before; /* it was taken from the file of an earlier push */
+	uint64_t number, total, left;
+	bool counted;		 /* total and left are known */
+	char path[PV_PUSH_PATH]; /* file it is in */
+	char name[128];		 /* that file, as shown */
+};
+
+struct pv_push {
+	struct pv_app *app;
+	/* options */
+	const char *file, *port, *chip_name;
+	const char *campaign, *license_file, *campaign_key;
+	int dry_run, go;
+
+	enum pv_push_kind kind;
+	const char *step;
+	int64_t began_ms;
+	struct pv_target t;
+	enum pv_device_state state;
+
+	/* plain */
+	struct pv_image *img;
+	struct pv_plan *plan;
+	struct pv_plan_report plain;
+
+	/* install */
+	struct pv_install_file *package;
+	struct pv_install_report install;
+	int64_t install_ms; /* when the first area went out */
+	bool has_session;
+	struct pv_campaign_session session;
+	struct pv_push_license license;
+	char serial[7];	      /* empty: the chip did not say who it is */
+	const char *verified; /* what is known of its certificate */
+	char verified_text[64];
+};
+
+/* --- push_license.c --------------------------------------------------------- */
+
+/* For struct pv_install_options; ctx is the struct pv_push. */
+PV_MUST_USE int pv_push_license(void *ctx, const struct pv_install_chip *chip,
+    bool refused, struct pv_install_license *ret_license, struct pv_error *e);
+/* What a push with these options would take from the campaign (--dry-run). */
+PV_MUST_USE int pv_push_license_plan(
+    struct pv_push *p, struct pv_json *root, struct pv_error *e);
+/* Append the outcome to the ledger, when there is a campaign. */
+PV_MUST_USE int pv_push_record(struct pv_push *p, int code,
+    const struct pv_error *why, struct pv_error *e);
+
+/* --- push_report.c ---------------------------------------------------------- */
+
+/* The "chip" line. */
+void pv_push_say_chip(const struct pv_push *p);
+PV_MUST_USE int pv_push_dry_run(struct pv_push *p, struct pv_error *e);
+PV_MUST_USE int pv_push_passed(struct pv_push *p, struct pv_error *e);
+/* Error, what it means for chip and license, FAIL. */
+void pv_push_failed(struct pv_push *p, struct pv_error *e);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a push prints: its plan, its lines, PASS or FAIL, and JSON. */
+#include "cmd/push.h"
+#include "cmd/ui.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+void
+pv_push_say_chip(const struct pv_push *p)
+{
+	const struct pv_usart_info *info = pv_usart_info(p->t.u);
+	char name[PV_TARGET_NAME];
+
+	pv_target_name(&p->t, name);
+	pv_out(p->app, "chip      %s, bootloader %u.%u", name,
+	    info->version >> 4, info->version & 15U);
+	if (p->verified != NULL)
+		pv_out(p->app, ", certificate %.8s\u2026 %s",
+		    p->install.chip.product_id, p->verified);
+	pv_out(p->app, "\n");
+}
+
+/* --- dry run -------------------------------------------------------------------- */
+
+static void
+plan_areas(const struct pv_push *p, struct pv_json *root)
+{
+	struct pv_json *arr = pv_json_set_array(root, "areas"), *o;
+	struct pv_install_area a;
+	struct pv_sector first, last;
+	size_t i, n = pv_install_areas(p->package);
+	char text[PV_SIZE_TEXT];
+
+	pv_size_text(text, pv_install_size(p->package));
+	pv_out(p->app, "package   %s: %zu area%s, %s\n", p->file, n,
+	    n == 1 ? "" : "s", text);
+	for (i = 0; i < n; i++) {
+		pv_install_area(p->package, i, &a);
+		o = pv_json_add_object(arr);
+		pv_json_set_str(
+		    o, "type", a.type == 'C' ? "option-bytes" : "firmware");
+		pv_json_set_addr(o, "address", a.address);
+		pv_json_set_int(o, "size", a.size);
+		if (a.type == 'C') {
+			pv_out(p->app,
+			    "  %zu C  %" PRIu32
+			    " option bytes would be applied last\n",
+			    i + 1, a.size);
+			continue;
+		}
+		pv_out(p->app, "  %zu F  0x%08" PRIx32 "  0x%08" PRIx32, i + 1,
+		    a.address, a.size);
+		if (p->t.chip != NULL &&
+		    pv_chip_sector(p->t.chip, a.address, &first) &&
+		    pv_chip_sector(
+			p->t.chip, (uint64_t)a.address + a.size - 1, &last))
+			pv_out(p->app,
+			    "  sectors %" PRIu32 "..%" PRIu32
+			    " would be erased",
+			    first.number, last.number);
+		pv_out(p->app, "\n");
+	}
+}
+
+static void
+plan_plain(const struct pv_push *p, struct pv_json *root)
+{
+	struct pv_json *sectors = pv_json_set_array(root, "erase");
+	struct pv_json *runs = pv_json_set_array(root, "write"), *o;
+	struct pv_plan_info info;
+	struct pv_sector s;
+	struct pv_range run;
+	char text[PV_SIZE_TEXT];
+	size_t i;
+
+	pv_plan_info(p->plan, &info);
+	pv_size_text(text, info.bytes);
+	pv_out(p->app, "image     %s: %s for %s\n", p->file, text,
+	    p->t.chip->title);
+	for (i = 0; i < info.n_sectors; i++) {
+		pv_plan_sector(p->plan, i, &s);
+		pv_out(p->app,
+		    "erase     sector %" PRIu32 ", 0x%08" PRIx32 "+0x%" PRIx32
+		    "\n",
+		    s.number, s.base, s.size);
+		o = pv_json_add_object(sectors);
+		pv_json_set_int(o, "sector", s.number);
+		pv_json_set_addr(o, "address", s.base);
+		pv_json_set_int(o, "size", s.size);
+	}
+	for (i = 0; i < info.n_runs; i++) {
+		pv_plan_run(p->plan, i, &run);
+		pv_out(p->app, "write     0x%08" PRIx32 "  %" PRIu32 " bytes\n",
+		    run.base, run.size);
+		o = pv_json_add_object(runs);
+		pv_json_set_addr(o, "address", run.base);
+		pv_json_set_int(o, "size", run.size);
+	}
+	pv_out(p->app, "verify    all of it, by reading back\n");
+	if (p->go)
+		pv_out(p->app, "go        the program would be started\n");
+}
+
+int
+pv_push_dry_run(struct pv_push *p, struct pv_error *e)
+{
+	struct pv_json *root = pv_json_new_object();
+	int r = 0;
+
+	pv_json_set_bool(root, "dry_run", true);
+	pv_json_set_str(root, "file", p->file);
+	if (p->t.chip != NULL)
+		pv_json_set_str(root, "part", p->t.chip->name);
+	if (p->kind == PV_PUSH_INSTALL) {
+		plan_areas(p, root);
+		r = pv_push_license_plan(p, root, e);
+	} else {
+		plan_plain(p, root);
+		pv_json_set_bool(root, "go", p->go != 0);
+	}
+	if (r != 0) {
+		pv_json_free(root);
+		return r;
+	}
+	pv_out(p->app, "nothing was changed or spent (--dry-run)\n");
+	return pv_out_json(p->app, root, e);
+}
+
+/* --- result ---------------------------------------------------------------------- */
+
+static unsigned
+retries(const struct pv_push *p)
+{
+	return p->t.u != NULL ? pv_usart_retries(p->t.u) : 0;
+}
+
+static struct pv_json *
+result_json(const struct pv_push *p, int code)
+{
+	struct pv_json *o = pv_json_new_object(), *l;
+
+	pv_json_set_str(o, "result", code == 0 ? "pass" : "fail");
+	pv_json_set_int(o, "code", pv_exit_code(code));
+	pv_json_set_str(o, "file", p->file);
+	pv_json_set_str(o, "step", p->step);
+	if (p->kind == PV_PUSH_INSTALL) {
+		pv_json_set_int(o, "area", p->install.area);
+		pv_json_set_int(o, "areas_done", p->install.areas_done);
+		pv_json_set_int(o, "offset", p->install.offset);
+		pv_json_set_int(o, "bytes", (int64_t)p->install.sent);
+	} else {
+		pv_json_set_addr(o, "address", p->plain.address);
+		pv_json_set_int(o, "sectors_erased", (int64_t)p->plain.erased);
+		pv_json_set_int(o, "bytes_written", (int64_t)p->plain.written);
+		pv_json_set_int(
+		    o, "bytes_verified", (int64_t)p->plain.verified);
+	}
+	if (p->serial[0] != '\0')
+		pv_json_set_str(o, "chip", p->serial);
+	else
+		pv_json_set_null(o, "chip");
+	if (p->install.have_chip)
+		pv_json_set_hex(
+		    o, "certificate_sha256", p->install.chip.fingerprint, 32);
+	if (p->t.chip != NULL)
+		pv_json_set_str(o, "part", p->t.chip->name);
+	if (p->license.known) {
+		l = pv_json_set_object(o, "license");
+		pv_json_set_u64(l, "number", p->license.number);
+		pv_json_set_bool(l, "spent", p->license.spent);
+		pv_json_set_str(l, "saved", p->license.path);
+		if (p->license.counted)
+			pv_json_set_u64(l, "left", p->license.left);
+	} else {
+		pv_json_set_null(o, "license");
+	}
+	pv_json_set_int(o, "retries", retries(p));
+	pv_json_set_int(o, "milliseconds", pv_now_ms() - p->began_ms);
+	pv_json_set_str(o, "device_state", pv_device_state_text(p->state));
+	return o;
+}
+
+/* "35 ms" or "21.4 s" */
+#define TIME_TEXT 32U
+static void
+time_text(char dst[TIME_TEXT], int64_t ms)
+{
+	if (ms < 1000)
+		(void)snprintf(dst, TIME_TEXT, "%d ms", (int)ms);
+	else
+		(void)snprintf(dst, TIME_TEXT, "%.1f s", (double)ms / 1000.0);
+}
+
+/* A bar has said this already on a terminal. */
+static void
+say_transfer(const struct pv_push *p, uint64_t bytes, int64_t ms)
+{
+	char text[PV_SIZE_TEXT], took[TIME_TEXT];
+
+	if (isatty(STDERR_FILENO) == 1 && !p->app->quiet)
+		return;
+	pv_size_text(text, bytes);
+	time_text(took, ms);
+	pv_out(p->app, "install   %s in %s\n", text, took);
+}
+
+static void
+say_verified(const struct pv_push *p)
+{
+	unsigned n = retries(p);
+	char text[PV_SIZE_TEXT], again[48] = "";
+
+	if (n > 0)
+		(void)snprintf(again, sizeof(again), ", %u retr%s on the line",
+		    n, n == 1 ? "y" : "ies");
+	if (p->kind == PV_PUSH_INSTALL) {
+		pv_out(p->app,
+		    "verified  %u area%s confirmed by the chip%s%s\n",
+		    p->install.areas_done,
+		    p->install.areas_done == 1 ? "" : "s",
+		    p->install.answered ? ", again after its restart" : "",
+		    again);
+		return;
+	}
+	pv_size_text(text, p->plain.verified);
+	pv_out(p->app, "verified  %s read back from %zu sector%s%s\n", text,
+	    p->plain.erased, p->plain.erased == 1 ? "" : "s", again);
+	if (p->go)
+		pv_out(p->app, "go        program started\n");
+}
+
+int
+pv_push_passed(struct pv_push *p, struct pv_error *e)
+{
+	int64_t now = pv_now_ms();
+	char took[TIME_TEXT];
+	int r;
+
+	pv_bar_end(p->app);
+	if (p->kind == PV_PUSH_INSTALL)
+		say_transfer(p, p->install.sent, now - p->install_ms);
+	say_verified(p);
+	r = pv_out_json(p->app, result_json(p, 0), e);
+	if (r != 0)
+		return r;
+	time_text(took, now - p->began_ms);
+	if (p->serial[0] != '\0')
+		pv_out(p->app, "PASS      serial %s in %s\n", p->serial, took);
+	else
+		pv_out(p->app, "PASS      in %s\n", took);
+	return 0;
+}
+
+/* Was a license spent, is the chip changed, may it be tried again. */
+static void
+say_left_behind(const struct pv_push *p, char *dst, size_t cap)
+{
+	char license[160];
+
+	if (p->kind != PV_PUSH_INSTALL)
+		license[0] = '\0';
+	else if (!p->license.known || !p->has_session)
+		(void)snprintf(
+		    license, sizeof(license), "no license was spent; ");
+	else if (p->license.spent)
+		(void)snprintf(license, sizeof(license),
+		    "license no. %" PRIu64 " was spent and is saved (a repeat "
+		    "costs none); ",
+		    p->license.number);
+	else
+		(void)snprintf(license, sizeof(license),
+		    "no further license was spent (no. %" PRIu64 " is this "
+		    "chip's); ",
+		    p->license.number);
+	(void)snprintf(dst, cap, "%sthe chip is %s", license,
+	    pv_device_state_text(p->state));
+}
+
+void
+pv_push_failed(struct pv_push *p, struct pv_error *e)
+{
+	char msg[sizeof(e->msg)], hint[sizeof(e->hint)], left[320];
+	struct pv_error ignored = { 0 };
+	struct pv_json *o;
+
+	pv_bar_end(p->app);
+	say_left_behind(p, left, sizeof(left));
+	pv_ui_error(p->app, e);
+	p->app->error_shown = true;
+	pv_say(p->app, "%s\n", left);
+	if (p->app->json) {
+		o = result_json(p, e->code);
+		pv_mask(msg, sizeof(msg), e->msg);
+		pv_mask(hint, sizeof(hint), e->hint);
+		pv_json_set_str(o, "error", pv_code_name(e->code));
+		pv_json_set_str(o, "message", msg);
+		pv_json_set_str(o, "left_behind", left);
+		if (hint[0] != '\0')
+			pv_json_set_str(o, "hint", hint);
+		if (pv_out_json(p->app, o, &ignored) != 0)
+			pv_ui_error(p->app, &ignored);
+	}
+	pv_out(p->app, "FAIL\n");
+}
