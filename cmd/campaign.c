@@ -349,8 +349,7 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r == 0)
 		r = define(app, args[0], &a, &s.campaign, e);
 	if (r == 0)
-		r = pv_hsm_open(s.campaign.token_uri, app->module, pv_app_pin,
-		    app, &s.hsm, e);
+		r = pv_open_token(app, s.campaign.token_uri, &s.hsm, e);
 	if (r == 0)
 		r = pv_open_ledger(app, true, &s.store, e);
 	if (r == 0)

@@ -112,6 +112,14 @@ PV_MUST_USE int pv_app_pin(void *ctx, const char *token,
     struct pv_secret **ret_pin, struct pv_error *e);
 
 /*
+ * The token of a URI, logged in. Commands of one home open tokens one after
+ * the other: SoftHSM rewrites its token file at every login, and another
+ * process that starts at that moment finds no token, or one without a PIN.
+ */
+PV_MUST_USE int pv_open_token(struct pv_app *app, const char *uri,
+    struct pv_hsm **ret_hsm, struct pv_error *e);
+
+/*
  * KEY as typed: a file of 16 raw bytes or a pkcs11: URI. *ret_hsm is NULL
  * for a file; the caller releases the sealer, then closes the token.
  */

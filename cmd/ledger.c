@@ -73,8 +73,7 @@ open_token(struct audit *a, const struct pv_campaign *c, struct pv_error *e)
 		return 0;
 	pv_hsm_close(a->hsm);
 	a->hsm = NULL;
-	r = pv_hsm_open(
-	    c->token_uri, a->app->module, pv_app_pin, a->app, &a->hsm, e);
+	r = pv_open_token(a->app, c->token_uri, &a->hsm, e);
 	if (r != 0) {
 		(void)pv_hint(e, "'provisor ledger verify --no-token' checks "
 				 "the ledger alone");

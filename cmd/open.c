@@ -12,8 +12,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define PIN_MAX	 255U
-#define PATH_CAP 4096U
+#define PIN_MAX	      255U
+#define PATH_CAP      4096U
+/* How long one command waits for another to open its token. */
+#define TOKEN_WAIT_MS 10000
 
 int
 pv_home_path(struct pv_app *app, const char *name, char *dst, size_t cap,
@@ -194,6 +196,23 @@ sealer_from_file(
 }
 
 int
+pv_open_token(struct pv_app *app, const char *uri, struct pv_hsm **ret_hsm,
+    struct pv_error *e)
+{
+	char path[PATH_CAP];
+	int fd = -1, r;
+
+	/* Best effort: somebody at a PIN prompt must not stop the others. */
+	if (pv_home_path(app, "token.lock", path, sizeof(path), NULL) != 0 ||
+	    pv_file_lock(path, TOKEN_WAIT_MS, &fd, NULL) != 0)
+		fd = -1;
+	r = pv_hsm_open(uri, app->module, pv_app_pin, app, ret_hsm, e);
+	if (fd >= 0)
+		(void)close(fd);
+	return r;
+}
+
+int
 pv_open_sealer(struct pv_app *app, const char *key,
     struct pv_sealer *ret_sealer, struct pv_hsm **ret_hsm, struct pv_error *e)
 {
@@ -203,7 +222,7 @@ pv_open_sealer(struct pv_app *app, const char *key,
 	*ret_hsm = NULL;
 	if (!pv_hsm_is_uri(key))
 		return sealer_from_file(key, ret_sealer, e);
-	r = pv_hsm_open(key, app->module, pv_app_pin, app, &hsm, e);
+	r = pv_open_token(app, key, &hsm, e);
 	if (r == 0)
 		r = pv_hsm_sealer(hsm, key, ret_sealer, e);
 	if (r != 0) {

@@ -33,8 +33,7 @@ pv_campaign_session_open(struct pv_app *app, const char *name,
 	if (r == 0)
 		r = pv_campaign_load(&s->store, name, &s->campaign, e);
 	if (r == 0)
-		r = pv_hsm_open(
-		    c->token_uri, app->module, pv_app_pin, app, &s->hsm, e);
+		r = pv_open_token(app, c->token_uri, &s->hsm, e);
 	if (r == 0)
 		r = pv_hsm_signer(s->hsm, c->signer_uri, &s->signer, e);
 	if (r == 0)
