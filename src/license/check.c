@@ -60,8 +60,11 @@ pv_campaign_check_certificate(const struct pv_campaign *c,
 	r = pv_ec_check_public(cert.public_key, e);
 	if (r == 0)
 		r = pv_sha256(&part, 1, digest, e);
-	if (r != 0)
-		return pv_wrap(e, "public key of the chip certificate");
+	if (r != 0) {
+		(void)pv_wrap(e, "public key of the chip certificate");
+		(void)pv_hint(e, "no license was spent");
+		return r;
+	}
 	for (size_t i = 0; i < c->n_trust; i++) {
 		r = pv_ecdsa_verify(c->trust[i], digest, cert.signature, e);
 		if (r == 0) {

@@ -5,6 +5,7 @@
  */
 #include "fake_campaign.h"
 
+#include "base/file.h"
 #include "ledger/journal.h"
 
 /* --- codec ------------------------------------------------------------------ */
@@ -149,6 +150,95 @@ test_reject_meaning(void **state)
 	assert_int_equal(
 	    pv_entry_encode(&en, data, &len, &e), PV_E_UNSUPPORTED);
 	fake_free(f);
+}
+
+struct corrupt {
+	const char *name;
+	int code;
+	const char *message;
+};
+
+/* fixtures/corrupt/make-ledger.sh writes them from the tables. */
+static void
+test_corrupt_files(void **state)
+{
+	static const struct corrupt files[] = {
+		{ "empty", PV_E_MALFORMED, "does not start with" },
+		{ "magic", PV_E_MALFORMED, "does not start with" },
+		{ "version", PV_E_UNSUPPORTED, "version 2" },
+		{ "kind", PV_E_UNSUPPORTED, "unknown kind 99" },
+		{ "seq-zero", PV_E_MALFORMED, "number 0" },
+		{ "state", PV_E_UNSUPPORTED, "state 9" },
+		{ "clock", PV_E_UNSUPPORTED, "clock source 1" },
+		{ "body-length", PV_E_MALFORMED, "do not match its lengths" },
+		{ "station-long", PV_E_MALFORMED, "do not match its lengths" },
+		{ "station-control", PV_E_MALFORMED, "station" },
+		{ "number-zero", PV_E_MALFORMED, "license number 0" },
+		{ "body-trailing", PV_E_MALFORMED, "kind 'reserve'" },
+		{ "close-body", PV_E_MALFORMED, "kind 'close'" },
+		{ "license-empty", PV_E_MALFORMED, "license of 0 bytes" },
+		{ "license-long", PV_E_MALFORMED, "license of 229 bytes" },
+		{ "pass-flag", PV_E_MALFORMED, "kind 'result'" },
+		{ "message-long", PV_E_MALFORMED, "kind 'result'" },
+		{ "message-control", PV_E_MALFORMED, "message" },
+		{ "flow", PV_E_UNSUPPORTED, "flow 9" },
+		{ "trust-count", PV_E_MALFORMED, "9 trusted keys" },
+		{ "limit-zero", PV_E_MALFORMED, "limit of 0" },
+		{ "name-empty", PV_E_MALFORMED, "campaign name" },
+		{ "name-long", PV_E_MALFORMED, "campaign name" },
+		{ "too-long", PV_E_MALFORMED, "4097 bytes" },
+	};
+	struct pv_entry en;
+	struct pv_error e;
+	char path[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		uint8_t *data = NULL;
+		size_t len;
+
+		(void)snprintf(path, sizeof(path),
+		    "fixtures/corrupt/ledger/%s.bin", files[i].name);
+		assert_int_equal(
+		    pv_file_read(path, 8192, &data, &len, NULL), 0);
+		if (pv_entry_decode(data, len, &en, &e) != files[i].code ||
+		    strstr(e.msg, files[i].message) == NULL)
+			fail_msg("%s: %s", files[i].name, e.msg);
+		free(data);
+	}
+}
+
+/* Entries written from the tables by another hand than our encoder's. */
+static void
+test_good_files(void **state)
+{
+	static const char *const names[] = { "create", "reserve", "issued",
+		"failed", "result", "close" };
+	uint8_t again[PV_ENTRY_MAX];
+	struct pv_entry en;
+	struct pv_error e;
+	char path[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		uint8_t *data = NULL;
+		size_t len, len2 = sizeof(again);
+
+		(void)snprintf(path, sizeof(path),
+		    "tests/fuzz/corpus/ledger/%s.bin", names[i]);
+		assert_int_equal(
+		    pv_file_read(path, 8192, &data, &len, NULL), 0);
+		if (pv_entry_decode(data, len, &en, &e) != 0)
+			fail_msg("%s: %s", names[i], e.msg);
+		assert_string_equal(pv_entry_kind_name(en.kind), names[i]);
+		assert_int_equal(en.seq, 5);
+		assert_int_equal(en.spent, 2);
+		assert_string_equal(en.operator_id, "op 7");
+		assert_int_equal(pv_entry_encode(&en, again, &len2, &e), 0);
+		assert_int_equal(len2, len);
+		assert_memory_equal(again, data, len);
+		free(data);
+	}
 }
 
 static void
@@ -682,6 +772,8 @@ main(void)
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_reject),
 		cmocka_unit_test(test_reject_meaning),
+		cmocka_unit_test(test_corrupt_files),
+		cmocka_unit_test(test_good_files),
 		cmocka_unit_test(test_note),
 		cmocka_unit_test(test_crash_everywhere),
 		cmocka_unit_test(test_old_ledger),

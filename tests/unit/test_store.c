@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The SQLite store against store.h: what it keeps, in which order, under a
+ * lock, and how it meets files that are not what they should be. The rules
+ * of the ledger run over it too, with copies of the file put back.
+ */
+#include "fake_campaign.h"
+
+#include "base/file.h"
+#include "ledger/journal.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct files {
+	char dir[256];
+	char db[300];
+};
+
+static int
+setup(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct files *t = calloc(1, sizeof(*t));
+
+	assert_non_null(t);
+	(void)snprintf(t->dir, sizeof(t->dir), "%s/pvstore.XXXXXX",
+	    tmp == NULL ? "/tmp" : tmp);
+	assert_non_null(mkdtemp(t->dir));
+	(void)snprintf(t->db, sizeof(t->db), "%s/ledger.db", t->dir);
+	*state = t;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct files *t = *state;
+	char path[600];
+
+	/* The folder holds what SQLite and the locks made, and copies. */
+	static const char *const suffix[] = { "", "-wal", "-shm", "-lock",
+		"-lock-00000000000000000000000000000000",
+		"-lock-a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5", ".old" };
+
+	for (size_t i = 0; i < sizeof(suffix) / sizeof(suffix[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", t->db, suffix[i]);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(t->dir), 0);
+	free(t);
+	return 0;
+}
+
+static struct pv_store
+open_store(const struct files *t)
+{
+	struct pv_store s = { 0 };
+	struct pv_error e = { 0 };
+
+	if (pv_store_sqlite(t->db, 1, &s, &e) != 0)
+		fail_msg("%s", e.msg);
+	return s;
+}
+
+static void
+make(struct pv_record *rec, uint8_t id, uint64_t seq, uint16_t kind,
+    uint8_t chip)
+{
+	static const uint8_t entry[] = "some bytes";
+
+	memset(rec, 0, sizeof(*rec));
+	memset(rec->campaign_id, id, 16);
+	rec->seq = seq;
+	rec->kind = kind;
+	memset(rec->chip, chip, 32);
+	memset(rec->signature, 0x5c, 64);
+	rec->entry = entry;
+	rec->entry_len = sizeof(entry);
+}
+
+struct seen {
+	struct pv_record rec[8];
+	size_t n;
+	size_t stop_at; /* returns 7 then */
+};
+
+static int
+see(void *ctx, const struct pv_record *rec, struct pv_error *e)
+{
+	struct seen *s = ctx;
+
+	(void)e;
+	assert_true(s->n < 8);
+	assert_int_equal(rec->entry_len, 11);
+	assert_memory_equal(rec->entry, "some bytes", 11);
+	s->rec[s->n++] = *rec;
+	return s->n == s->stop_at ? 7 : 0;
+}
+
+static void
+test_append_scan_last(void **state)
+{
+	const struct files *t = *state;
+	struct pv_store s = open_store(t);
+	struct pv_record rec;
+	struct seen seen = { .n = 0 };
+	struct pv_error e = { 0 };
+	uint8_t id[16], chip[32];
+
+	for (uint64_t seq = 1; seq <= 4; seq++) {
+		make(&rec, 1, seq, (uint16_t)(seq & 1), seq == 2 ? 0 : 9);
+		assert_int_equal(s.append(s.ctx, &rec, &e), 0);
+		make(&rec, 2, seq, 5, 9);
+		assert_int_equal(s.append(s.ctx, &rec, &e), 0);
+	}
+	/* taken */
+	assert_int_equal(s.append(s.ctx, &rec, &e), PV_E_EXISTS);
+
+	memset(id, 1, sizeof(id));
+	assert_int_equal(s.scan(s.ctx, id, 2, see, &seen, &e), 0);
+	assert_int_equal(seen.n, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(seen.rec[i].seq, i + 2);
+		assert_memory_equal(seen.rec[i].campaign_id, id, 16);
+		assert_int_equal(seen.rec[i].signature[63], 0x5c);
+	}
+	assert_int_equal(seen.rec[0].chip[0], 0);
+	assert_int_equal(seen.rec[1].chip[31], 9);
+	/* stopped, and the value comes back */
+	seen = (struct seen){ .stop_at = 2 };
+	assert_int_equal(s.scan(s.ctx, id, 1, see, &seen, &e), 7);
+	assert_int_equal(seen.n, 2);
+	/* first entries of all campaigns */
+	seen = (struct seen){ .n = 0 };
+	assert_int_equal(s.scan(s.ctx, NULL, 1, see, &seen, &e), 0);
+	assert_int_equal(seen.n, 2);
+
+	seen = (struct seen){ .n = 0 };
+	assert_int_equal(s.last(s.ctx, id, NULL, 0, see, &seen, &e), 0);
+	assert_int_equal(seen.rec[0].seq, 4);
+	memset(chip, 9, sizeof(chip));
+	seen = (struct seen){ .n = 0 };
+	assert_int_equal(s.last(s.ctx, id, chip, 1, see, &seen, &e), 0);
+	assert_int_equal(seen.n, 1);
+	assert_int_equal(seen.rec[0].seq, 3);
+	assert_int_equal(
+	    s.last(s.ctx, id, chip, 4, see, &seen, &e), PV_E_NOT_FOUND);
+	memset(id, 3, sizeof(id));
+	assert_int_equal(
+	    s.last(s.ctx, id, NULL, 0, see, &seen, &e), PV_E_NOT_FOUND);
+	pv_store_release(&s);
+
+	/* Durable: another opening sees it. */
+	s = open_store(t);
+	memset(id, 2, sizeof(id));
+	seen = (struct seen){ .n = 0 };
+	assert_int_equal(s.last(s.ctx, id, NULL, 0, see, &seen, &e), 0);
+	assert_int_equal(seen.rec[0].seq, 4);
+	pv_store_release(&s);
+}
+
+static void
+test_lock(void **state)
+{
+	const struct files *t = *state;
+	struct pv_store s = open_store(t), other = open_store(t);
+	uint8_t id[16] = { 0 }, other_id[16];
+	struct pv_error e = { 0 };
+	pid_t child;
+	int status;
+
+	memset(other_id, 0xa5, sizeof(other_id));
+	assert_int_equal(s.lock(s.ctx, id, 100, &e), 0);
+	assert_int_equal(other.lock(other.ctx, id, 20, &e), PV_E_IO);
+	/* One campaign does not wait for another. */
+	assert_int_equal(other.lock(other.ctx, other_id, 20, &e), 0);
+	other.unlock(other.ctx);
+	s.unlock(s.ctx);
+	/* A holder that dies lets go. */
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (other.lock(other.ctx, id, 100, &e) != 0)
+			_exit(1);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_int_equal(s.lock(s.ctx, id, 100, &e), 0);
+	s.unlock(s.ctx);
+	pv_store_release(&other);
+	pv_store_release(&s);
+}
+
+/* --- files that are not ledgers ----------------------------------------------- */
+
+static void
+put_file(const char *path, const void *data, size_t len)
+{
+	FILE *f = fopen(path, "wb");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void
+copy_file(const char *from, const char *to)
+{
+	uint8_t *data = NULL;
+	size_t len;
+
+	assert_int_equal(pv_file_read(from, 1 << 24, &data, &len, NULL), 0);
+	put_file(to, data, len);
+	free(data);
+}
+
+static void
+test_not_a_ledger(void **state)
+{
+	const struct files *t = *state;
+	struct pv_store s = { 0 };
+	struct pv_error e = { 0 };
+	uint8_t header[4] = { 0, 0, 0, 9 };
+	FILE *f;
+
+	assert_int_equal(pv_store_sqlite(t->db, 0, &s, &e), PV_E_NOT_FOUND);
+	assert_true(access(t->db, F_OK) != 0);
+	put_file(
+	    t->db, "This is not a database, but a text of some length.\n", 51);
+	assert_int_equal(pv_store_sqlite(t->db, 1, &s, &e), PV_E_MALFORMED);
+	assert_non_null(strstr(e.msg, "ledger.db"));
+	put_file(t->db, "", 0);
+	assert_int_equal(pv_store_sqlite(t->db, 0, &s, &e), PV_E_NOT_FOUND);
+	/* A newer ledger: user_version is at offset 60 of the file. */
+	s = open_store(t);
+	pv_store_release(&s);
+	f = fopen(t->db, "r+b");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, 60, SEEK_SET), 0);
+	assert_int_equal(fwrite(header, 1, 4, f), 4);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(pv_store_sqlite(t->db, 1, &s, &e), PV_E_UNSUPPORTED);
+	assert_non_null(strstr(e.msg, "version 9"));
+	/* Another program's database: application_id at offset 68. */
+	f = fopen(t->db, "r+b");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, 68, SEEK_SET), 0);
+	assert_int_equal(fwrite(header, 1, 4, f), 4);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(pv_store_sqlite(t->db, 1, &s, &e), PV_E_MALFORMED);
+	assert_non_null(strstr(e.msg, "not a ledger"));
+}
+
+/* A file cut anywhere, or with a page overwritten: an error, never a crash. */
+static void
+test_damaged_file(void **state)
+{
+	const struct files *t = *state;
+	struct pv_store s = open_store(t);
+	struct pv_record rec;
+	uint8_t *data = NULL;
+	size_t len;
+	uint8_t id[16];
+
+	for (uint64_t seq = 1; seq <= 60; seq++) {
+		make(&rec, 1, seq, 1, 9);
+		assert_int_equal(s.append(s.ctx, &rec, NULL), 0);
+	}
+	pv_store_release(&s);
+	assert_int_equal(pv_file_read(t->db, 1 << 24, &data, &len, NULL), 0);
+	memset(id, 1, sizeof(id));
+	for (size_t cut = 100; cut < len; cut += 1777) {
+		struct seen seen = { .stop_at = 7 };
+		int r;
+
+		put_file(t->db, data, cut);
+		r = pv_store_sqlite(t->db, 0, &s, NULL);
+		if (r == 0) {
+			r = s.scan(s.ctx, id, 1, see, &seen, NULL);
+			assert_true(r == 7 || r == PV_E_MALFORMED);
+			pv_store_release(&s);
+		} else {
+			assert_true(r == PV_E_MALFORMED || r == PV_E_NOT_FOUND);
+		}
+	}
+	free(data);
+}
+
+/* --- the rules over a file ------------------------------------------------------ */
+
+static void
+issue_to(struct fake *f, uint8_t fill, int want)
+{
+	uint8_t cert[PV_CERT_LEN];
+	struct pv_issued l;
+	struct pv_error e = { 0 };
+	int r;
+
+	fake_chip(f, fill, "48400001", cert);
+	f->locked = 1; /* the note is written under the file's lock */
+	r = pv_license_issue(&f->c, &f->io, cert, &l, &e);
+	f->locked = 0;
+	if (r != want)
+		fail_msg("%d: %s", r, e.msg);
+}
+
+static void
+test_rules_over_file(void **state)
+{
+	const struct files *t = *state;
+	struct fake *f = fake_new(5);
+	struct pv_verify_report rep;
+	char old[400];
+
+	f->store = open_store(t);
+	f->locked = 1;
+	assert_int_equal(pv_campaign_create(&f->c, &f->io, NULL), 0);
+	f->locked = 0;
+	issue_to(f, 1, 0);
+	/* A copy of the closed file is a whole ledger. */
+	pv_store_release(&f->store);
+	(void)snprintf(old, sizeof(old), "%s.old", t->db);
+	copy_file(t->db, old);
+	f->store = open_store(t);
+	issue_to(f, 2, 0);
+	assert_int_equal(pv_ledger_verify(&f->c, &f->io, &rep, NULL), 0);
+	assert_int_equal(rep.issued, 2);
+	assert_int_equal(rep.entries, 5);
+	pv_store_release(&f->store);
+	copy_file(old, t->db);
+	f->store = open_store(t);
+	issue_to(f, 3, PV_E_ROLLBACK);
+	issue_to(f, 1, 0); /* what it has, it has */
+	assert_int_equal(
+	    pv_ledger_verify(&f->c, &f->io, &rep, NULL), PV_E_ROLLBACK);
+	pv_store_release(&f->store);
+	fake_free(f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_append_scan_last, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_not_a_ledger, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_damaged_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_rules_over_file, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
