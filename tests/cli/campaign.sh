@@ -6,6 +6,7 @@
 #   ca NAME                   $T/NAME.key and $T/NAME.pem
 #   chip FILE CA [PRODUCT]    a certificate of a fresh chip, signed by CA
 #   campaign NAME LIMIT [OPTIONS...]   in token oem, trusting CA 'ca'
+#   campaign_key           the package key of these campaigns
 
 need openssl perl
 
@@ -44,15 +45,22 @@ nonce() {
 	printf 'NONCE_TEST01' >"$T/nonce"
 }
 
-# One campaign in token oem, package key 'fw' made when missing.
+# The package key 'fw' in token oem.
+campaign_key() {
+	provisor key generate --token pkcs11:token=oem --type aes-128 \
+		--label fw >/dev/null 2>&1 ||
+		pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so \
+			--token-label oem --login --pin 271828 --keygen \
+			--key-type AES:16 --label fw --sensitive \
+			--extractable >/dev/null 2>&1
+}
+
+# One campaign in token oem; the first makes nonce, CA and package key.
 campaign() {
 	_name=$1 _limit=$2
 	shift 2
-	nonce
 	[ -f "$T/ca.pem" ] || ca ca
-	provisor key list --token pkcs11:token=oem 2>/dev/null | grep -qw fw ||
-		provisor key generate --token pkcs11:token=oem --type aes-128 \
-			--label fw >/dev/null
+	[ -f "$T/nonce" ] || { nonce && campaign_key; }
 	provisor campaign create "$_name" --token pkcs11:token=oem --flow sfi \
 		--product-id "$PRODUCT" --firmware-id app-7 \
 		--max-licenses "$_limit" --key 'pkcs11:token=oem;object=fw' \
