@@ -28,10 +28,11 @@ forget(struct pv_agent *a)
 
 /*
  * The install fails, or is given up. Before the first area flash is as it
- * was; after it, every sector touched is erased before the answer.
+ * was; after it, every sector touched is erased before the answer. At a
+ * start nothing is known about the sectors but that they are marked.
  */
 static void
-give_up(struct pv_agent *a)
+give_up(struct pv_agent *a, bool starting)
 {
 	forget(a);
 	if (!a->mark) {
@@ -40,7 +41,8 @@ give_up(struct pv_agent *a)
 			a->state = PV_SI_STATE_IDLE;
 		return;
 	}
-	if (pv_agent_erase_marked(a) &&
+	if (pv_agent_erase_marked(
+		a, starting || a->state == PV_SI_STATE_BROKEN) &&
 	    pv_agent_unmark(a, PV_AGENT_NOTE_FAILED) == PV_SI_OK)
 		a->state = PV_SI_STATE_FAILED;
 	else
@@ -358,7 +360,7 @@ run_action(struct pv_agent *a, struct pv_an_special *s)
 	uint16_t index = inside ? next : 0;
 
 	if (s->sub == PV_SI_ABORT) {
-		give_up(a);
+		give_up(a, false);
 		if (a->state == PV_SI_STATE_BROKEN)
 			result = PV_SI_E_FLASH_ERASE;
 	} else {
@@ -366,7 +368,7 @@ run_action(struct pv_agent *a, struct pv_an_special *s)
 		if (s->sub == PV_SI_AREA_BEGIN)
 			index = next;
 		if (result != PV_SI_OK)
-			give_up(a);
+			give_up(a, false);
 	}
 	put_status(a, result, index, a->last_status);
 	memcpy(s->status, a->last_status, sizeof a->last_status);
@@ -428,7 +430,7 @@ pv_agent_init(struct pv_agent *a, const struct pv_agent_config *config,
 		break;
 	case PV_AGENT_NOTE_UNDER_WAY:
 	case PV_AGENT_NOTE_INVALID:
-		give_up(a);
+		give_up(a, true);
 		break;
 	}
 	put_status(a, PV_SI_OK, 0, a->last_status);

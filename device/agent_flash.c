@@ -121,14 +121,17 @@ pv_agent_note_load(struct pv_agent *a)
 }
 
 bool
-pv_agent_erase_marked(struct pv_agent *a)
+pv_agent_erase_marked(struct pv_agent *a, bool any)
 {
 	bool ok = true;
 
-	for (uint32_t n = 0; n < PV_AGENT_SECTORS; n++)
-		if (bit(a->marked, n) &&
-		    a->memory->erase(a->memory->ctx, n) != 0)
+	for (uint32_t n = 0; n < PV_AGENT_SECTORS; n++) {
+		if (!bit(a->marked, n))
+			continue;
+		if (a->memory->erase(a->memory->ctx, n) != 0 &&
+		    (any || bit(a->erased, n)))
 			ok = false;
+	}
 	return ok;
 }
 

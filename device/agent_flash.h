@@ -22,7 +22,11 @@ uint16_t pv_agent_mark(struct pv_agent *a);
 uint16_t pv_agent_unmark(struct pv_agent *a, uint8_t note_state);
 /* Read the note at start. */
 enum pv_agent_note pv_agent_note_load(struct pv_agent *a);
-/* Erase every marked sector. False when one of them would not. */
-bool pv_agent_erase_marked(struct pv_agent *a);
+/*
+ * Erase every marked sector. False when one would not that may hold bytes of
+ * the package: one erased since the license came, or, with `any`, any at all.
+ * (A write-protected sector was never erased and so never programmed.)
+ */
+bool pv_agent_erase_marked(struct pv_agent *a, bool any);
 
 #endif

@@ -835,23 +835,6 @@ test_flash_dies(void **state)
 	assert_true(installed(&b->g, &b->p));
 }
 
-static void
-test_write_protected(void **state)
-{
-	struct both *b = *state;
-
-	b->g.fake.write_protected = 1U << 4;
-	expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_E_FLASH_ERASE,
-	    PV_SI_STATE_BROKEN);
-	assert_true(all_are(b->g.fake.flash, 2 * FAKE_SECTOR, 0xff));
-	/* The protection goes, an abort repeats the erase. */
-	b->g.fake.write_protected = 0;
-	expect_result(command(b, PV_SI_ABORT), PV_SI_OK, PV_SI_STATE_FAILED);
-	assert_clean(&b->g);
-	expect_result(
-	    rig_install(&b->g, &b->p, 1024), PV_SI_OK, PV_SI_STATE_DONE);
-}
-
 /* --- power ------------------------------------------------------------------------------------- */
 
 /* Install until the power goes at operation n. False when it never did. */
@@ -948,6 +931,31 @@ test_power_cut_in_recovery(void **state)
 		assert_recovered(b);
 	}
 	fail();
+}
+
+/* A protected sector is not erased, so nothing of the package is in it. */
+static void
+test_write_protected(void **state)
+{
+	struct both *b = *state;
+
+	b->g.fake.write_protected = 1U << 4;
+	expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_E_FLASH_ERASE,
+	    PV_SI_STATE_FAILED);
+	assert_true(all_are(b->g.fake.flash, 2 * (size_t)FAKE_SECTOR, 0xff));
+	assert_true(all_are(
+	    at(&b->g, FAKE_FLASH + 4 * FAKE_SECTOR), FAKE_SECTOR, 0x55));
+	b->g.fake.write_protected = 0;
+	expect_result(
+	    rig_install(&b->g, &b->p, 1024), PV_SI_OK, PV_SI_STATE_DONE);
+	/* After a loss of power that cannot be told: broken, until it goes. */
+	assert_true(cut_install(b, 250));
+	b->g.fake.write_protected = 1U << 4;
+	rig_power(&b->g);
+	assert_int_equal(b->g.agent.state, PV_SI_STATE_BROKEN);
+	b->g.fake.write_protected = 0;
+	expect_result(command(b, PV_SI_ABORT), PV_SI_OK, PV_SI_STATE_FAILED);
+	assert_clean(&b->g);
 }
 
 static void
