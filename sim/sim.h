@@ -66,6 +66,9 @@ const char *pv_sim_install_name(enum pv_agent_note install);
 uint64_t pv_sim_flash_span(const struct pv_chip *chip);
 
 /* state.c */
+/* The text of state.json. */
+PV_MUST_USE int pv_sim_state_parse(const char *text, size_t len,
+    struct pv_sim_state *ret_state, struct pv_error *e);
 PV_MUST_USE int pv_sim_state_read(
     const char *dir, struct pv_sim_state *ret_state, struct pv_error *e);
 PV_MUST_USE int pv_sim_state_write(

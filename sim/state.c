@@ -240,27 +240,42 @@ decode(const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
 }
 
 int
-pv_sim_state_read(
-    const char *dir, struct pv_sim_state *ret_state, struct pv_error *e)
+pv_sim_state_parse(const char *text, size_t len, struct pv_sim_state *ret_state,
+    struct pv_error *e)
 {
 	struct pv_sim_state s;
 	struct pv_json *root = NULL;
-	char path[PV_SIM_PATH];
 	int r;
 
 	memset(&s, 0, sizeof s);
+	r = pv_json_parse(text, len, &root, e);
+	if (r == 0)
+		r = decode(root, &s, e);
+	pv_json_free(root);
+	if (r == 0)
+		*ret_state = s;
+	return r;
+}
+
+int
+pv_sim_state_read(
+    const char *dir, struct pv_sim_state *ret_state, struct pv_error *e)
+{
+	char path[PV_SIM_PATH];
+	uint8_t *text = NULL;
+	size_t len = 0;
+	int r;
+
 	r = pv_path_fit(path, sizeof path, dir, "state.json", e);
 	if (r != 0)
 		return r;
-	r = pv_json_read_file(path, STATE_MAX, &root, e);
+	r = pv_file_read(path, STATE_MAX, &text, &len, e);
 	if (r != 0) {
-		pv_hint(e, "make a chip with 'provisor sim create'");
+		if (r == PV_E_NOT_FOUND)
+			pv_hint(e, "make a chip with 'provisor sim create'");
 		return pv_wrap(e, "virtual chip '%s'", dir);
 	}
-	r = decode(root, &s, e);
-	pv_json_free(root);
-	if (r != 0)
-		return pv_wrap(e, "'%s'", path);
-	*ret_state = s;
-	return 0;
+	r = pv_sim_state_parse((const char *)text, len, ret_state, e);
+	free(text);
+	return r == 0 ? 0 : pv_wrap(e, "'%s'", path);
 }

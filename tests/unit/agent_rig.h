@@ -62,7 +62,8 @@ rig_lock(void *ctx)
 {
 	struct rig *g = ctx;
 
-	return pv_agent_installing(&g->agent) ? PV_AN_INSTALLING : PV_AN_OPEN;
+	g->fake.installing = pv_agent_installing(&g->agent);
+	return fake_lock(&g->fake);
 }
 
 static inline void
