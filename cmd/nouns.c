@@ -4,6 +4,7 @@
  */
 #include "cmd/nouns.h"
 
+extern const struct pv_verb pv_verbs_key[];
 extern const struct pv_verb pv_verbs_sfi[];
 extern const struct pv_verb pv_verbs_campaign[];
 extern const struct pv_verb pv_verbs_license[];
@@ -13,6 +14,7 @@ extern const struct pv_verb pv_verbs_push[];
 extern const struct pv_verb pv_verbs_sim[];
 
 const struct pv_verb *const pv_nouns[] = {
+	pv_verbs_key,
 	pv_verbs_sfi,
 	pv_verbs_campaign,
 	pv_verbs_license,

@@ -134,6 +134,8 @@ generate_pair(const struct pv_hsm *hsm, const struct pv_curve *c,
 	pv_tpl_bool(&tpub, CKA_TOKEN, true);
 	pv_tpl_bool(&tpub, CKA_PRIVATE, false);
 	pv_tpl_bool(&tpub, CKA_VERIFY, true);
+	pv_tpl_bool(&tpub, CKA_ENCRYPT, false);
+	pv_tpl_bool(&tpub, CKA_WRAP, false);
 	pv_tpl_bytes(&tpub, CKA_LABEL, label, strlen(label));
 	pv_tpl_bytes(&tpub, CKA_ID, id, ID_LEN);
 	pv_tpl_init(&tpriv);
@@ -142,6 +144,8 @@ generate_pair(const struct pv_hsm *hsm, const struct pv_curve *c,
 	pv_tpl_bool(&tpriv, CKA_SENSITIVE, true);
 	pv_tpl_bool(&tpriv, CKA_EXTRACTABLE, false);
 	pv_tpl_bool(&tpriv, CKA_SIGN, true);
+	pv_tpl_bool(&tpriv, CKA_DECRYPT, false);
+	pv_tpl_bool(&tpriv, CKA_UNWRAP, false);
 	pv_tpl_bool(&tpriv, CKA_DERIVE, false);
 	pv_tpl_bytes(&tpriv, CKA_LABEL, label, strlen(label));
 	pv_tpl_bytes(&tpriv, CKA_ID, id, ID_LEN);

@@ -176,6 +176,18 @@ report(const struct pv_hsm *hsm, const struct rows *rows, const struct row *row,
 	return r;
 }
 
+/* By label: modules return objects in no useful order. */
+static int
+by_label(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int c = strcmp(x->label, y->label);
+
+	if (c != 0)
+		return c;
+	return x->cls < y->cls ? -1 : x->cls > y->cls;
+}
+
 int
 pv_hsm_list(struct pv_hsm *hsm,
     int (*each)(void *ctx, const struct pv_key_info *key), void *ctx,
@@ -188,6 +200,8 @@ pv_hsm_list(struct pv_hsm *hsm,
 	    (r = collect(hsm, CKO_PRIVATE_KEY, &rows, e)) != 0 ||
 	    (r = collect(hsm, CKO_PUBLIC_KEY, &rows, e)) != 0)
 		goto out;
+	if (rows.n > 1)
+		qsort(rows.v, rows.n, sizeof(rows.v[0]), by_label);
 	for (size_t i = 0; i < rows.n && r == 0; i++)
 		if (!is_half(&rows, &rows.v[i]))
 			r = report(hsm, &rows, &rows.v[i], each, ctx, e);
