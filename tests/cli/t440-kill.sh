@@ -57,8 +57,8 @@ while [ "$n" -le "$total" ]; do
 	strace -f -o /dev/null -e trace=$CALLS \
 		-e inject=$CALLS:signal=KILL:when="$n" \
 		provisor --json license issue --campaign spring \
-		--certificate "$T/c$n" -o "$T/l$n" >"$T/first" 2>&1
-	[ $? -ne 0 ] && kills=$((kills + 1))
+		--certificate "$T/c$n" -o "$T/l$n" >"$T/first" 2>&1 ||
+		kills=$((kills + 1))
 	issue "$T/c$n" "$T/l$n" >"$T/again"
 	if ! grep -q '"number"' "$T/again"; then
 		bad=$((bad + 1))
