@@ -54,8 +54,9 @@ not_ok "and not which PIN it was" -- grep -q 999999 "$T/said"
 SPY=$(find /usr/lib -name pkcs11-spy.so 2>/dev/null | head -n 1)
 if [ -n "$SPY" ]; then
 	export PKCS11SPY="$SOFTHSM" PKCS11SPY_OUTPUT="$T/spy"
+	# pkcs11-spy itself leaks a little: not for the leak checker.
 	expect 6 "CKR_PIN_INCORRECT" "a wrong PIN, watched" -- \
-		list --module "$SPY" --pin-file "$T/wrong"
+		env ASAN_OPTIONS=detect_leaks=0 provisor key list --module "$SPY" --pin-file "$T/wrong"
 	if [ "$(grep -c ': C_Login$' "$T/spy")" = 1 ]; then
 		pass "the module saw one C_Login"
 	else
