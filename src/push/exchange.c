@@ -233,7 +233,7 @@ pv_si_change(struct pv_usart *u, const struct si_change *c,
 {
 	struct pv_error first = { 0 };
 	struct si_status st = { 0 };
-	struct si_report rep;
+	struct si_report rep = { 0 };
 	unsigned attempt;
 	int r;
 
