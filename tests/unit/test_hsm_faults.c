@@ -7,7 +7,6 @@
 #include "hsm/hsm_int.h"
 
 #include "crypto/ec.h"
-#include "crypto/kdf.h"
 #include "tests/softhsm.h"
 
 #include <setjmp.h>
