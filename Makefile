@@ -13,6 +13,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share/provisor
 MANDIR ?= $(PREFIX)/share/man
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+UDEVDIR ?= $(PREFIX)/lib/udev/rules.d
 
 CC ?= cc
 AR ?= ar
@@ -21,7 +22,7 @@ INSTALL ?= install
 
 # --- libraries ---------------------------------------------------------------
 
-PKGS := libcrypto p11-kit-1 libserialport libcjson popt libelf sqlite3
+PKGS := libcrypto p11-kit-1 libserialport libusb-1.0 libcjson popt libelf sqlite3
 NOPKG := clean help format dist
 ifneq ($(filter-out $(NOPKG),$(or $(MAKECMDGOALS),all)),)
 MISSING := $(strip $(foreach p,$(PKGS),$(shell $(PKG_CONFIG) --exists $(p) || echo $(p))))
@@ -150,8 +151,7 @@ $(B)/bench/%: $(B)/bench/%.o $(SIM_A) $(LIB_A)
 $(B)/tests/preload/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
 	$(say) CC $@
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) $(PKG_CFLAGS) -shared -fPIC \
-	    -o $@ $< -ldl
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) -shared -fPIC -o $@ $< -ldl
 
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
 .SECONDARY:
@@ -234,7 +234,8 @@ device-check:
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
 	    $(DESTDIR)$(INCLUDEDIR)/provisor $(DESTDIR)$(DATADIR)/chips \
-	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPDIR)
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPDIR) \
+	    $(DESTDIR)$(UDEVDIR)
 	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/provisor
 	$(INSTALL) -m 644 $(LIB_A) $(DESTDIR)$(LIBDIR)/
 	$(INSTALL) -m 755 $(LIB_SO) $(DESTDIR)$(LIBDIR)/$(SONAME)
@@ -245,6 +246,7 @@ install: all
 	$(INSTALL) -m 644 man/*.1 $(DESTDIR)$(MANDIR)/man1/
 	$(INSTALL) -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5/
 	$(INSTALL) -m 644 share/completion/provisor.bash $(DESTDIR)$(COMPDIR)/provisor
+	$(INSTALL) -m 644 share/udev/60-provisor.rules $(DESTDIR)$(UDEVDIR)/
 
 dist:
 	git archive --prefix=provisor-$(VERSION)/ -o build/provisor-$(VERSION).tar.gz HEAD

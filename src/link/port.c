@@ -76,7 +76,8 @@ pv_link_open(const char *port, struct pv_link *ret_link, struct pv_error *e)
 		return pv_link_open_tcp(port + 4, ret_link, e);
 	if (strcmp(port, "dfu") == 0 || strncmp(port, "dfu:", 4) == 0)
 		return pv_fail(e, PV_E_USAGE,
-		    "port '%s': USB is not in this version; use usart: or tcp:",
+		    "port '%s' is USB; this needs a serial line, usart: or "
+		    "tcp:",
 		    port);
 	(void)pv_fail(e, PV_E_USAGE, "port '%s' has no known kind", port);
 	return pv_hint(e,
