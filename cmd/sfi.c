@@ -407,5 +407,10 @@ const struct pv_verb pv_verbs_sfi[] = {
 	    "find which IV and AAD rules a package was made with",
 	    "provisor sfi calibrate st.sfi --key st.key --nonce st.nonce",
 	    run_calibrate },
+	{ "sfi", "nonces", "list | export -o FILE | import FILE",
+	    "the record of IVs that keys were used with",
+	    "provisor sfi nonces export -o nonces-2026-11.txt\n"
+	    "provisor sfi nonces import nonces-2026-11.txt",
+	    pv_cmd_sfi_nonces },
 	{ 0 },
 };

@@ -9,6 +9,9 @@
 /* cmd/sfi_pack.c */
 int pv_cmd_sfi_pack(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+/* cmd/sfi_nonces.c */
+int pv_cmd_sfi_nonces(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
 
 /* "184 320" for people; dst holds 32 bytes. Returns dst. */
 #define PV_GROUPED 32

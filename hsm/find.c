@@ -145,11 +145,13 @@ pv_find_key(const struct pv_hsm *hsm, const char *text, CK_OBJECT_CLASS cls,
 		}
 	}
 	r = pv_find_uri(hsm, uri, cls, objs, MAX_MATCHES, &n, e);
-	if (r == 0 && n != 1)
+	if (r != 0)
+		goto out;
+	if (n == 1)
+		*ret_obj = objs[0];
+	else
 		r = pv_find_fail_count(
 		    hsm, text, class_name(cls), n, MAX_MATCHES, e);
-	if (r == 0)
-		*ret_obj = objs[0];
 out:
 	p11_kit_uri_free(uri);
 	return r;

@@ -50,10 +50,10 @@ sealer_begin(void *ctx, bool decrypt, const uint8_t iv[12], const void *aad,
 	CK_GCM_PARAMS params = {
 		.pIv = iv_copy,
 		.ulIvLen = IV_LEN,
-		.ulIvBits = IV_LEN * 8,
+		.ulIvBits = 8UL * IV_LEN,
 		.pAAD = aad_len > 0 ? pv_ck_bytes(aad) : NULL,
 		.ulAADLen = aad_len,
-		.ulTagBits = TAG_LEN * 8,
+		.ulTagBits = 8UL * TAG_LEN,
 	};
 	CK_MECHANISM mech = { CKM_AES_GCM, &params, sizeof(params) };
 	CK_RV rv;
@@ -120,7 +120,7 @@ emit(struct sealer *s, const uint8_t *in, size_t len, uint8_t *out, size_t cap,
 	if (rv == CKR_OK && n > cap)
 		rv = CKR_BUFFER_TOO_SMALL;
 	if (rv == CKR_OK) {
-		if (room != out && n > 0)
+		if (room != out && out != NULL && n > 0)
 			memcpy(out, room, n);
 		*ret_len = n;
 	}

@@ -213,6 +213,8 @@ pv_sim_start(struct pv_sim *sim)
 	    sim->state.agent ? &sim->specials : NULL);
 	if (sim->state.agent)
 		pv_sim_agent_start(sim);
+	/* Locked for good, a part no longer enters its bootloader. */
+	sim->an.running = sim->state.rdp >= 2;
 	(void)pv_sim_save(sim);
 }
 

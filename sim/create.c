@@ -36,7 +36,7 @@ choose_product_id(
 	 * Where no id is public: the device id, security counter 00 and key
 	 * index 01, in the pattern of the ids that are (sfi.md).
 	 */
-	snprintf(made, sizeof made, "%03X00001",
+	(void)snprintf(made, sizeof made, "%03X00001",
 	    (unsigned int)(c->chip->device_id & 0xfff));
 	if (id == NULL)
 		id =

@@ -229,6 +229,7 @@ send_all(struct line *l, const uint8_t *data, size_t len, bool *ret_stop,
 	bool ready;
 	int r;
 
+	*ret_stop = false;
 	while (len > 0) {
 		ssize_t n = write(l->master, data, len);
 
@@ -276,7 +277,7 @@ serve(struct line *l, struct pv_sim *sim, const struct pv_sim_line *opt,
     enum pv_sim_end *ret_end, struct pv_error *e)
 {
 	uint8_t in[CHUNK];
-	bool ready, stop;
+	bool ready, stop = false;
 	int r;
 
 	for (;;) {

@@ -24,7 +24,7 @@ put_words(struct pv_json *root, const struct pv_sim_state *s)
 	char text[16];
 
 	for (size_t i = 0; i < s->n_option_words; i++) {
-		snprintf(text, sizeof text, "0x%08x",
+		(void)snprintf(text, sizeof text, "0x%08x",
 		    (unsigned int)s->option_words[i]);
 		pv_json_add_str(words, text);
 	}

@@ -85,7 +85,9 @@ struct pv_anchor {
 	void *ctx;
 	/* PV_E_NOT_FOUND when the token has none. *len: room, then length. */
 	int (*read)(void *ctx, uint8_t *data, size_t *len, struct pv_error *e);
-	/* len: PV_ANCHOR_MIN .. PV_ANCHOR_MAX, durable when it returns 0. */
+	/* len: PV_ANCHOR_MIN .. PV_ANCHOR_MAX. As durable as the token's own
+	 * store when it returns 0; SoftHSM2 does not sync its files, so a
+	 * power cut may take the last notes with it. */
 	int (*write)(
 	    void *ctx, const uint8_t *data, size_t len, struct pv_error *e);
 	void (*free)(void *ctx);

@@ -154,7 +154,7 @@ struct pv_usart_special {
 	uint8_t status[PV_USART_STATUS_MAX];
 	size_t status_len;
 	bool usable;
-	bool unknown; /* the subcommand itself was refused */
+	bool unknown; /* the command or subcommand itself was refused */
 };
 PV_MUST_USE int pv_usart_special(
     struct pv_usart *u, struct pv_usart_special *s, struct pv_error *e);

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # bash completion for provisor: asks the program for its nouns, verbs and
 # options, so that it never falls behind.

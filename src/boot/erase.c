@@ -140,7 +140,7 @@ int
 pv_usart_erase(
     struct pv_usart *u, const uint32_t *sectors, size_t n, struct pv_error *e)
 {
-	enum pv_usart_op op;
+	enum pv_usart_op op = PV_OP_ERASE;
 	uint32_t last, total;
 	size_t i, at, k, most;
 	int r;
@@ -179,7 +179,7 @@ pv_usart_erase_all(struct pv_usart *u, struct pv_error *e)
 	/* AN3155 3.7 and 3.8; anything else after FF erases nothing (U13). */
 	static const uint8_t all_short[] = { 0xff, 0x00 };
 	static const uint8_t all_extended[] = { 0xff, 0xff, 0x00 };
-	enum pv_usart_op op;
+	enum pv_usart_op op = PV_OP_ERASE;
 	int r;
 
 	pv_us_step(u, "erase");

@@ -111,7 +111,7 @@ pv_us_quiet(struct pv_usart *u, int quiet_ms, struct pv_error *e)
 			return pv_wrap(e, "%s", u->step);
 		total += n;
 	}
-	r = pv_us_fail(u, PV_E_DEVICE, e, "the line never falls silent");
+	(void)pv_us_fail(u, PV_E_DEVICE, e, "the line never falls silent");
 	return pv_hint(e,
 	    "is the chip in its bootloader (BOOT0 high, then reset), and is "
 	    "it this port?");

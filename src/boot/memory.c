@@ -165,6 +165,8 @@ pv_usart_probe_protection(
 	return 0;
 }
 
+#define WRITE_MAX_US UINT64_C(60000000) /* no part takes a minute */
+
 /* --- write ----------------------------------------------------------------- */
 
 static int
@@ -176,8 +178,8 @@ write_timeout(const struct pv_usart *u, size_t len)
 	if (c == NULL || c->times.write_unit_max_us == 0 || c->write_unit == 0)
 		return T_WRITE;
 	us = (uint64_t)c->times.write_unit_max_us * (len / c->write_unit + 1U);
-	if (us > 60U * 1000000U)
-		us = 60U * 1000000U;
+	if (us > WRITE_MAX_US)
+		us = WRITE_MAX_US;
 	return (int)(us / 1000U) + T_MARGIN;
 }
 
@@ -216,7 +218,7 @@ check_block(struct pv_usart *u, uint32_t addr, const uint8_t *data, size_t len,
     bool *ret_done, bool *ret_damaged, struct pv_error *e)
 {
 	uint8_t erased = u->chip != NULL ? u->chip->erased : 0xff;
-	uint8_t now[PV_USART_BLOCK];
+	uint8_t now[PV_USART_BLOCK] = { 0 };
 	size_t i;
 	int r;
 

@@ -75,6 +75,8 @@ pv_us_sync(struct pv_usart *u, int timeout_ms, struct pv_error *e)
 	r = try_sync(u, T_SYNC_FIRST, &b, e);
 	if (r != 0)
 		return r;
+	if (b == 0 && pv_progress_cancelled(u->progress))
+		return pv_us_fail(u, PV_E_INTERRUPTED, e, "stopped");
 	if (b == 0) {
 		r = try_sync(u, timeout_ms, &b, e);
 		if (r != 0)

@@ -72,6 +72,7 @@ exchange(struct pv_usart *u, struct pv_usart_special *s, struct pv_error *e)
 	int r;
 
 	r = pv_us_command(u, op, e);
+	s->unknown = r == PV_E_NACK;
 	if (r != 0)
 		return r;
 	pv_put_u16be(f, s->code);

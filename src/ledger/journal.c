@@ -45,8 +45,10 @@ pv_journal_open(const struct pv_record *rec, const uint8_t *pub,
 	int r;
 
 	r = pv_entry_decode(rec->entry, rec->entry_len, &en, e);
-	if (r != 0)
-		return pv_wrap(e, "entry %" PRIu64, rec->seq);
+	if (r != 0) {
+		(void)pv_wrap(e, "entry %" PRIu64, rec->seq);
+		return r;
+	}
 	r = check_columns(rec, &en, e);
 	if (r != 0)
 		return r;
@@ -60,8 +62,10 @@ pv_journal_open(const struct pv_record *rec, const uint8_t *pub,
 	r = pv_journal_hash(rec->entry, rec->entry_len, hash, e);
 	if (r == 0)
 		r = pv_ecdsa_verify(pub, hash, rec->signature, e);
-	if (r != 0)
-		return pv_wrap(e, "signature of entry %" PRIu64, rec->seq);
+	if (r != 0) {
+		(void)pv_wrap(e, "signature of entry %" PRIu64, rec->seq);
+		return r;
+	}
 	*ret_entry = en;
 	memcpy(ret_hash, hash, sizeof(hash));
 	return 0;

@@ -34,15 +34,18 @@ left(const struct pv_campaign *c, uint64_t spent)
 
 /* The license the chip has already, checked again. PV_E_NOT_FOUND. */
 static int
-repeat(const struct request *q, uint64_t spent, struct pv_issued *ret_l,
-    struct pv_error *e)
+repeat(const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 {
 	struct pv_issued l = { .repeated = true };
 	struct pv_license dec;
+	struct pv_head head;
 	struct pv_entry en;
 	int r;
 
 	r = pv_journal_issued(q->io->store, q->c, q->chip, &en, e);
+	if (r != 0)
+		return r;
+	r = pv_journal_head(q->io->store, q->c, &head, e);
 	if (r != 0)
 		return r;
 	if (en.body.license_len > sizeof(l.data))
@@ -50,7 +53,7 @@ repeat(const struct request *q, uint64_t spent, struct pv_issued *ret_l,
 	memcpy(l.data, en.body.license, en.body.license_len);
 	l.len = en.body.license_len;
 	l.number = en.body.number;
-	l.left = left(q->c, spent);
+	l.left = left(q->c, head.spent);
 	r = pv_license_check(
 	    l.data, l.len, q->c->public_key, q->certificate, e);
 	if (r == 0)
@@ -140,15 +143,10 @@ pv_license_find(const struct pv_campaign *c, struct pv_store *store,
 {
 	const struct pv_campaign_io io = { .store = store };
 	struct request q = { .c = c, .io = &io, .certificate = certificate };
-	struct pv_head head;
 	int r;
 
 	r = pv_rules_chip(certificate, q.chip, e);
-	if (r == 0)
-		r = pv_journal_head(store, c, &head, e);
-	if (r == 0)
-		r = repeat(&q, head.spent, ret_l, e);
-	return r;
+	return r != 0 ? r : repeat(&q, ret_l, e);
 }
 
 /* Under the lock, with budget left: reserve, make, record. */
@@ -206,7 +204,7 @@ locked_issue(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 	int r;
 
 	/* Another process may have served this chip since we looked. */
-	r = repeat(q, q->head.spent, ret_l, e);
+	r = repeat(q, ret_l, e);
 	if (r != PV_E_NOT_FOUND)
 		return r;
 	pv_error_clear(e);
@@ -223,17 +221,14 @@ pv_license_issue(const struct pv_campaign *c, const struct pv_campaign_io *io,
     const uint8_t certificate[136], struct pv_issued *ret_l, struct pv_error *e)
 {
 	struct request q = { .c = c, .io = io, .certificate = certificate };
-	struct pv_head head;
 	int r;
 
 	r = pv_campaign_check_certificate(c, certificate, NULL, e);
 	if (r == 0)
 		r = pv_rules_chip(certificate, q.chip, e);
-	if (r == 0)
-		r = pv_journal_head(io->store, c, &head, e);
 	if (r != 0)
 		return r;
-	r = repeat(&q, head.spent, ret_l, e);
+	r = repeat(&q, ret_l, e);
 	if (r != PV_E_NOT_FOUND)
 		return r;
 	pv_error_clear(e);

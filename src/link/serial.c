@@ -178,7 +178,7 @@ pv_link_list(int (*each)(void *ctx, const struct pv_port_info *port), void *ctx,
 	while (ports[n] != NULL)
 		n++;
 	if (n > 1)
-		qsort(ports, n, sizeof(ports[0]), by_name);
+		qsort(ports, n, sizeof(struct sp_port *), by_name);
 	for (i = 0; i < n && r == 0; i++) {
 		name = sp_get_port_name(ports[i]);
 		if (name == NULL || strlen(name) > PV_LINK_NAME)

@@ -6,6 +6,7 @@
 #ifndef PV_NONCES_H
 #define PV_NONCES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <provisor/sfi.h>
@@ -26,5 +27,37 @@ struct pv_nonce_use {
  */
 PV_MUST_USE int pv_nonces_claim(const char *dir, const struct pv_nonce_use *use,
     int *ret_lock, struct pv_error *e);
+
+/* Name of a key in the record, and how many IVs it was used with. */
+typedef int (*pv_nonces_each_fn)(
+    void *ctx, const char *key_hex, size_t n_ivs, struct pv_error *e);
+
+/*
+ * Every key of the record in `dir`, in the order of their names. A folder that
+ * does not exist has none.
+ */
+PV_MUST_USE int pv_nonces_list(
+    const char *dir, pv_nonces_each_fn each, void *ctx, struct pv_error *e);
+
+/* The whole record as one file with a checksum (sfi.md, "Reuse record"). */
+PV_MUST_USE int pv_nonces_export(const char *dir, const char *path,
+    pv_nonces_each_fn each, void *ctx, struct pv_error *e);
+
+struct pv_nonces_merge {
+	size_t n_keys;
+	size_t n_ivs;	       /* in the file */
+	size_t n_added;	       /* that this record did not have */
+	size_t n_conflicts;    /* IVs that encrypted two contents */
+	char conflict_key[65]; /* the first key with one */
+};
+
+/*
+ * Add an export to the record in `dir`. The file is checked as a whole before
+ * anything is added, and adding it twice is adding it once. Conflicts are
+ * entered like the rest, so that no package with these IVs is made any more;
+ * then PV_E_REUSE is returned, with *ret_merge filled in.
+ */
+PV_MUST_USE int pv_nonces_import(const char *dir, const char *path,
+    struct pv_nonces_merge *ret_merge, struct pv_error *e);
 
 #endif

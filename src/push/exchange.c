@@ -109,13 +109,16 @@ query(struct pv_usart *u, struct pv_usart_special *sp, size_t want,
 			    want);
 		if (r == 0)
 			r = parse_status(sp->status, sp->status_len, &st, e);
+		/* A question decides nothing: no tag can have failed. */
 		if (r == 0 && st.result != PV_SI_OK)
-			return pv_si_refusal(&st, e);
+			return pv_fail(e, PV_E_DEVICE,
+			    "%s: the chip refused to answer (0x%04x)", what,
+			    st.result);
 		if (r == 0)
 			return 0;
-		/* A refused subcommand is asked for once more, no oftener. */
+		/* A refusal may be a damaged byte: twice more, no oftener. */
 		if (!pv_usart_has(u, PV_OP_SPECIAL) || !again(sp, r) ||
-		    attempt == ATTEMPTS || (sp->unknown && attempt > 1))
+		    attempt == ATTEMPTS || (sp->unknown && attempt > 2))
 			break;
 		pv_usart_count_retry(
 		    u, what, 0, e != NULL ? e->msg : "asked again");
@@ -230,7 +233,7 @@ pv_si_change(struct pv_usart *u, const struct si_change *c,
 {
 	struct pv_error first = { 0 };
 	struct si_status st = { 0 };
-	struct si_report rep;
+	struct si_report rep = { 0 };
 	unsigned attempt;
 	int r;
 

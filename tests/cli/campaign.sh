@@ -48,11 +48,7 @@ nonce() {
 # The package key 'fw' in token oem.
 campaign_key() {
 	provisor key generate --token pkcs11:token=oem --type aes-128 \
-		--label fw >/dev/null 2>&1 ||
-		pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so \
-			--token-label oem --login --pin 271828 --keygen \
-			--key-type AES:16 --label fw --sensitive \
-			--extractable >/dev/null 2>&1
+		--label fw >/dev/null 2>&1 || fail "key generate"
 }
 
 # One campaign in token oem; the first makes nonce, CA and package key.

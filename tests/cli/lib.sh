@@ -35,6 +35,10 @@ cleanup() {
 	for p in $PIDS; do
 		kill "$p" 2>/dev/null
 	done
+	# They may still be writing into $T.
+	for p in $PIDS; do
+		wait "$p" 2>/dev/null
+	done
 	[ -n "${KEEP:-}" ] || rm -rf "$T"
 }
 trap cleanup EXIT

@@ -18,7 +18,7 @@ issue() {
 }
 # The ledger as it is on the disk, write-ahead log and index too.
 save() {
-	rm -rf "$T/$1"
+	rm -rf "${T:?}/$1"
 	mkdir "$T/$1"
 	cp "$H"/ledger.db* "$T/$1/"
 }

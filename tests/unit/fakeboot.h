@@ -22,7 +22,7 @@
 #define FB_FLASH 0x08000000U
 #define FB_PAGE	 2048U
 #define FB_PAGES 32U
-#define FB_SIZE	 (FB_PAGE * FB_PAGES)
+#define FB_SIZE	 65536U /* all pages */
 #define FB_NONE	 UINT64_MAX
 
 enum fb_state {

@@ -139,13 +139,13 @@ test_program(void **state)
 	rig_open(&g);
 	memset(g.b->flash, 0x5a, FB_SIZE);
 	memcpy(want, g.b->flash, FB_SIZE);
-	memset(want + FB_PAGE, 0xff, 4 * FB_PAGE);
+	memset(want + FB_PAGE, 0xff, (size_t)4 * FB_PAGE);
 	fill(data, sizeof(data), 3);
 	memset(data + 1024, 0xff, 1024); /* nothing to send there */
 	add(&g, FB_FLASH + FB_PAGE + 4, data, sizeof(data));
-	add(&g, FB_FLASH + 4 * FB_PAGE + 16, data, 3);
+	add(&g, FB_FLASH + 0x2010, data, 3);
 	memcpy(want + FB_PAGE + 4, data, sizeof(data));
-	memcpy(want + 4 * FB_PAGE + 16, data, 3);
+	memcpy(want + (size_t)4 * FB_PAGE + 16, data, 3);
 	p = plan(&g);
 	assert_int_equal(
 	    pv_plan_verify(p, g.u, NULL, &differing, &g.e), PV_E_VERIFY);
@@ -256,6 +256,8 @@ test_program_lossy(void **state)
 	}
 }
 
+static const uint8_t product_id[8] = { '4', '6', '0', '0', '0', '0', '0', '1' };
+
 /* --- a fake install agent: the exchange's rules, no cryptography -------------- */
 
 struct agent {
@@ -306,7 +308,7 @@ agent_info(struct fakeboot *b, struct agent *a)
 
 	pv_put_u16le(o, 1);
 	pv_put_u16le(o + 2, b->id);
-	memcpy(o + 4, "46000001", 8);
+	memcpy(o + 4, product_id, sizeof(product_id));
 	o[12] = a->state;
 	pv_put_u16le(o + 14, a->packet);
 	pv_put_u32le(o + 16, FB_FLASH);
@@ -561,7 +563,7 @@ on_license(void *ctx, const struct pv_install_chip *chip, bool refused,
 {
 	struct licensing *l = ctx;
 
-	assert_string_equal(chip->product_id, "46000001");
+	assert_memory_equal(chip->product_id, product_id, 8);
 	l->calls++;
 	l->refused += refused;
 	if (l->fail != 0)
@@ -791,6 +793,51 @@ test_install_no_license(void **state)
 	bench_close(&t);
 }
 
+/* Ctrl-C at any moment: the chip drops what was begun. */
+static int
+stop_soon(void *ctx)
+{
+	unsigned *left = ctx;
+
+	if (*left == 0)
+		return 1;
+	(*left)--;
+	return 0;
+}
+
+static void
+test_install_stopped(void **state)
+{
+	struct pv_install_options opt = { .license = on_license };
+	struct pv_progress p = { .cancelled = stop_soon };
+	unsigned at, left;
+	struct bench t;
+	int r;
+
+	(void)state;
+	p.ctx = &left;
+	opt.progress = &p;
+	for (at = 0; at < 100; at++) {
+		bench_open(&t);
+		opt.ctx = &t.lic;
+		left = at;
+		r = pv_install_run(t.f, t.u, &opt, &t.rep, &t.e);
+		if (r == 0) {
+			bench_close(&t);
+			break;
+		}
+		assert_int_equal(r, PV_E_INTERRUPTED);
+		assert_int_equal(pv_exit_code(r), 130);
+		assert_int_not_equal(t.a.state, PV_SI_STATE_AREA);
+		assert_true(t.rep.state == PV_DEVICE_UNCHANGED ||
+			    t.rep.state == PV_DEVICE_ERASED);
+		if (t.rep.area > 0)
+			assert_int_equal(t.a.n_abort, 1);
+		bench_close(&t);
+	}
+	assert_true(at > 5 && at < 100);
+}
+
 /* What a host that died left behind is dropped before anything new. */
 static void
 test_install_after_crash(void **state)
@@ -976,6 +1023,7 @@ main(void)
 		cmocka_unit_test(test_install_other_license),
 		cmocka_unit_test(test_install_misfit),
 		cmocka_unit_test(test_install_no_license),
+		cmocka_unit_test(test_install_stopped),
 		cmocka_unit_test(test_install_after_crash),
 		cmocka_unit_test(test_install_no_agent),
 		cmocka_unit_test(test_install_unplugged),

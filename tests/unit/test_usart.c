@@ -539,8 +539,8 @@ one_fault(unsigned kind, uint64_t at)
 		assert_memory_equal(b->flash + FB_PAGE, data, 256);
 		/* neighbors stay as they were */
 		assert_int_equal(b->flash[FB_PAGE - 1], 0x55);
-		assert_int_equal(b->flash[3 * FB_PAGE], 0x55);
-		assert_int_equal(b->flash[3 * FB_PAGE - 1], 0xff);
+		assert_int_equal(b->flash[(size_t)3 * FB_PAGE], 0x55);
+		assert_int_equal(b->flash[(size_t)3 * FB_PAGE - 1], 0xff);
 	} else if (r != 0) {
 		/* A count of 4098 sectors is longer than any filler. */
 		if (kind == 2 && at == 9) {
