@@ -63,7 +63,7 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS entry_chip"
     " ON entry (campaign, chip, kind, seq) WHERE chip IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS entry_first"
-    " ON entry (campaign) WHERE seq = 1;";
+    " ON entry (seq) WHERE seq = 1;";
 
 struct sqlite_store {
 	sqlite3 *db;
