@@ -10,7 +10,7 @@ printf AES_KEY_TEST_001 >"$T/k"
 cd "$T" || exit 1
 
 # --- the main way: an ELF, a fresh nonce
-expect 0 'app.sfi: 3 areas, 818 bytes, image version 7, profile v1' \
+expect 0 'app.sfi: 3 areas, 842 bytes, image version 7, profile v1' \
 	'an ELF is packed with a fresh nonce' -- \
 	provisor sfi pack --chip stm32h563 --firmware "$FW/blink.elf" \
 	--option-bytes "$G/options.csv" --key k --image-version 7 -o app.sfi
@@ -21,13 +21,13 @@ ok 'the nonce is announced' -- grep -q '^nonce: written to app.sfi.nonce' first
 ok 'the nonce has 12 bytes' -- test "$(wc -c <app.sfi.nonce)" -eq 12
 expect 0 'verified, header and 3 areas' 'it verifies' -- \
 	provisor sfi verify app.sfi --key k --nonce app.sfi.nonce
-expect 0 'area-001-F-0x08000000.bin  396 bytes' 'it unpacks' -- \
+expect 0 'area-001-F-0x08000000.bin  672 bytes' 'it unpacks' -- \
 	provisor sfi unpack app.sfi --key k --nonce app.sfi.nonce -d plain
-head -c 396 "$FW/blink.bin" >start
+head -c 672 "$FW/blink.bin" >start
 same 'the first area is the start of what objcopy makes of the ELF' \
 	plain/area-001-F-0x08000000.bin start
-tail -c +65537 "$FW/blink.bin" >rest
-same 'the second area is the rest of it' plain/area-002-F-0x08010000.bin rest
+tail -c +673 "$FW/blink.bin" >rest
+same 'the second area is the rest of it' plain/area-002-F-0x080002a0.bin rest
 ok 'the plaintext is for the owner only' -- \
 	test "$(stat -c %a plain plain/* | sort -u | tr '\n' ' ')" = '600 700 '
 expect 1 "already holds" 'a second unpack into the folder is refused' -- \

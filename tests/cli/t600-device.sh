@@ -25,17 +25,17 @@ expect 0 'sectors? erased, all of it read back' 'write an ELF' -- \
 	provisor device write "$FW/blink.elf" --port "$PORT"
 expect 0 'the chip holds these' 'verify by the HEX' -- \
 	provisor device verify "$FW/blink.hex" --port "$PORT"
-size=$(wc -c <"$FW/blink-ff.bin")
+size=$(wc -c <"$FW/blink.bin")
 head -c "$size" "$T/chip/flash.bin" >"$T/flash.head"
-same 'flash equals objcopy' "$FW/blink-ff.bin" "$T/flash.head"
+same 'flash equals objcopy' "$FW/blink.bin" "$T/flash.head"
 expect 0 "from 0x08000000" 'read it back' -- \
 	provisor device read "0x08000000+$size" --port "$PORT" -o "$T/read.bin"
-same 'what was read is what is there' "$FW/blink-ff.bin" "$T/read.bin"
+same 'what was read is what is there' "$FW/blink.bin" "$T/read.bin"
 
 if command -v stm32flash >/dev/null; then
 	ok 'stm32flash reads what we wrote' -- stm32flash -m 8n1 \
 		-S "0x08000000:$size" -r "$T/judge.bin" "$T/tty"
-	same 'and it is the same' "$FW/blink-ff.bin" "$T/judge.bin"
+	same 'and it is the same' "$FW/blink.bin" "$T/judge.bin"
 	head -c 5000 /dev/urandom >"$T/random.bin"
 	ok 'stm32flash writes' -- stm32flash -m 8n1 -w "$T/random.bin" -v "$T/tty"
 	expect 0 'holds these 4.9 KiB' 'we verify what stm32flash wrote' -- \

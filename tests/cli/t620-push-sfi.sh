@@ -10,7 +10,7 @@ for n in 0 1 2 3; do vchip $n; done
 
 expect 0 '3 of 3 left' 'dry run, before' -- \
 	provisor push app.sfi --campaign spring --dry-run
-expect 0 'sectors 8..8 would be erased' 'dry run names sectors' -- \
+expect 0 'sectors 16..17 would be erased' 'dry run names sectors' -- \
 	provisor push app.sfi --campaign spring --chip h563 --dry-run
 flash_blank 0
 
@@ -18,7 +18,7 @@ expect 0 '^license   no. 1 of 3 \(2 left\), saved as licenses/48400001-' \
 	'the first chip' -- provisor push app.sfi --port usart:tty0 --campaign spring
 said '^verified  3 areas confirmed by the chip, again after its restart$' 'verified by the chip'
 last "^PASS +serial" 'PASS is the last word'
-flash_is 0 "$FW/blink-ff.bin"
+flash_is 0 "$FW/blink.bin"
 dd if=chip0/flash.bin bs=1 skip=131072 count=9000 of=data.flash 2>/dev/null
 same 'the second file, too' data.bin data.flash
 
@@ -33,7 +33,7 @@ lic=$(echo home/licenses/*.lic)
 head -c 212 /dev/urandom >"$lic"
 expect 0 'no. 1 .*own again' 'the same chip, its file spoilt' -- \
 	provisor push app.sfi --port usart:tty0 --campaign spring
-flash_is 0 "$FW/blink-ff.bin"
+flash_is 0 "$FW/blink.bin"
 
 expect 0 'no. 2 of 3' 'the second chip' -- \
 	provisor push app.sfi --port usart:tty1 --campaign spring
@@ -43,8 +43,8 @@ serial=$(sed -n 's/.*serial \([0-9a-f]*\).*/\1/p' out)
 cp "$lic" "home/licenses/48400001-$serial.lic"
 expect 0 'no. 3 of 3' 'the third chip, whose file is another chip'\''s' -- \
 	provisor push app.sfi --port usart:tty2 --campaign spring
-flash_is 1 "$FW/blink-ff.bin"
-flash_is 2 "$FW/blink-ff.bin"
+flash_is 1 "$FW/blink.bin"
+flash_is 2 "$FW/blink.bin"
 
 expect 5 'used all 3 licenses' 'the fourth chip' -- \
 	provisor push app.sfi --port usart:tty3 --campaign spring

@@ -101,7 +101,7 @@ flash_blank 0
 ok 'one license spent in all of that' -- test "$(left)" = 4
 expect 0 '^PASS' 'the whole package then passes' -- \
 	push app.sfi --port usart:tty0
-flash_is 0 "$FW/blink-ff.bin"
+flash_is 0 "$FW/blink.bin"
 
 # --- another nonce than the campaign's
 provisor sfi pack --chip stm32h563 --firmware "$FW/blink.elf" --key "$KEY" \
@@ -160,7 +160,7 @@ vchip 5
 flash_blank 5
 expect 0 'nothing spent' 'the repeat costs nothing' -- \
 	push app.sfi --port usart:tty5
-flash_is 5 "$FW/blink-ff.bin"
+flash_is 5 "$FW/blink.bin"
 ok 'one license for chip 5' -- test "$(left)" = 3
 expect 0 'chain intact' 'the ledger agrees' -- provisor ledger verify
 done_testing

@@ -80,8 +80,8 @@ PORT="tcp:127.0.0.1:$(cat port)"
 
 expect 0 'STM32G474' 'info' -- provisor device info --port "$PORT"
 expect 0 '^PASS' 'push' -- provisor push "$FW/blink.elf" --port "$PORT"
-head -c "$(wc -c <"$FW/blink-ff.bin")" chip/flash.bin >flash.head
-same 'flash' "$FW/blink-ff.bin" flash.head
+head -c "$(wc -c <"$FW/blink.bin")" chip/flash.bin >flash.head
+same 'flash' "$FW/blink.bin" flash.head
 head -c 20000 /dev/urandom >big.bin
 expect 0 'read back' 'a larger image, every byte value' -- \
 	provisor device write big.bin@0x08008000 --port "$PORT"
