@@ -235,7 +235,7 @@ next_section(struct cursor *c, struct section *s, struct pv_error *e)
 	char last[HEX + 1];
 
 	memcpy(last, s->hex, sizeof(last));
-	if (c->left < KEY_LINE || memcmp(c->p, "key ", 4) != 0 ||
+	if (c->left < KEY_LINE || strncmp(c->p, "key ", 4) != 0 ||
 	    c->p[KEY_LINE - 1] != '\n')
 		return damaged(c, "neither a key nor a line of a record", e);
 	memcpy(s->hex, c->p + 4, HEX);
