@@ -2,10 +2,14 @@
 /* provisor push: the station's one command. */
 #include "cmd/push.h"
 #include "cmd/nouns.h"
+#include "cmd/sfi.h"
 
 #include "base/clock.h"
+#include <provisor/signature.h>
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- what is to be pushed ---------------------------------------------------- */
 
@@ -48,6 +52,14 @@ check_options(const struct pv_push *p, struct pv_error *e)
 		    "--campaign NAME issues one, --license FILE takes one that "
 		    "was issued");
 	}
+	if (p->signature_file != NULL && p->signer_key == NULL)
+		return pv_fail(
+		    e, PV_E_USAGE, "--signature goes with --require-signature");
+	if (p->signer_key != NULL && p->kind != PV_PUSH_INSTALL)
+		return pv_fail(e, PV_E_POLICY,
+		    "'%s' is not a .sfi package, and only signed packages are "
+		    "allowed here (--require-signature)",
+		    p->file);
 	if (p->kind == PV_PUSH_INSTALL && p->go)
 		return pv_fail(e, PV_E_USAGE,
 		    "--go is for plain images: after a secure install the "
@@ -58,6 +70,41 @@ check_options(const struct pv_push *p, struct pv_error *e)
 	return 0;
 }
 
+/* --require-signature: did the OEM release this very file? */
+static int
+check_signature(struct pv_push *p, struct pv_error *e)
+{
+	struct pv_signature s;
+	uint8_t digest[32];
+	uint64_t size = 0;
+	char *beside = NULL;
+	const char *sig = p->signature_file;
+	int r;
+
+	if (p->signer_key == NULL)
+		return 0;
+	p->step = "signature";
+	if (sig == NULL) {
+		beside = pv_sfi_beside(p->file, ".sig", e);
+		if (beside == NULL)
+			return PV_E_NOMEM;
+		sig = beside;
+	}
+	/* By the open file: it is what will be sent. */
+	r = pv_install_digest(p->package, digest, &size, e);
+	if (r == 0)
+		r = pv_signature_check_digest(
+		    digest, size, sig, p->signer_key, &s, e);
+	if (r == PV_E_NOT_FOUND && access(sig, F_OK) != 0) {
+		r = pv_fail(e, PV_E_VERIFY,
+		    "'%s' is not signed: there is no '%s'", p->file, sig);
+		(void)pv_hint(e, "ask for a released package with its "
+				 "signature");
+	}
+	free(beside);
+	return r;
+}
+
 /* The file is read and checked before the port is touched. */
 static int
 open_input(struct pv_push *p, struct pv_error *e)
@@ -65,8 +112,10 @@ open_input(struct pv_push *p, struct pv_error *e)
 	int r;
 
 	p->step = "input";
-	if (p->kind == PV_PUSH_INSTALL)
-		return pv_install_open(p->file, &p->package, e);
+	if (p->kind == PV_PUSH_INSTALL) {
+		r = pv_install_open(p->file, &p->package, e);
+		return r == 0 ? check_signature(p, e) : r;
+	}
 	r = pv_image_new(&p->img, e);
 	return r != 0 ? r : pv_image_add_file(p->img, p->file, e);
 }
@@ -205,6 +254,11 @@ run_push(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "public key the license was signed with (default: from "
 		    "the ledger)",
 		    "PEM" },
+		{ "require-signature", 0, POPT_ARG_STRING, &p.signer_key, 0,
+		    "refuse a package that this key did not sign", "PEM" },
+		{ "signature", 0, POPT_ARG_STRING, &p.signature_file, 0,
+		    "the signature of the package (default: FILE.sig)",
+		    "FILE" },
 		{ "chip", 0, POPT_ARG_STRING, &p.chip_name, 0,
 		    "take this chip description, whatever the chip says",
 		    "CHIP" },
@@ -236,7 +290,8 @@ run_push(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 const struct pv_verb pv_verbs_push[] = {
 	{ "push", NULL,
 	    "FILE --port PORT [--campaign NAME | --license FILE] "
-	    "[--campaign-key PEM] [--chip CHIP] [--dry-run] [--go]",
+	    "[--campaign-key PEM] [--require-signature PEM] "
+	    "[--signature FILE] [--chip CHIP] [--dry-run] [--go]",
 	    "program a chip: a .sfi package with a license, or a plain image",
 	    "provisor push app.sfi --port usart:/dev/ttyUSB0 --campaign "
 	    "spring\n"

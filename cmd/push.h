@@ -30,6 +30,7 @@ struct pv_push {
 	/* options */
 	const char *file, *port, *chip_name;
 	const char *campaign, *license_file, *campaign_key;
+	const char *signer_key, *signature_file; /* --require-signature */
 	int dry_run, go;
 
 	enum pv_push_kind kind;

@@ -12,6 +12,14 @@ int pv_cmd_sfi_pack(
 /* cmd/sfi_nonces.c */
 int pv_cmd_sfi_nonces(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+/* cmd/sfi_sign.c */
+int pv_cmd_sfi_sign(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+int pv_cmd_sfi_verify_signature(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+/* PATH and END in fresh memory; NULL, with the error set, when there is none.
+ * Caller frees. */
+char *pv_sfi_beside(const char *path, const char *end, struct pv_error *e);
 
 /* "184 320" for people; dst holds 32 bytes. Returns dst. */
 #define PV_GROUPED 32

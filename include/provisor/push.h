@@ -114,6 +114,9 @@ size_t pv_install_areas(const struct pv_install_file *f);
 void pv_install_area(const struct pv_install_file *f, size_t i,
     struct pv_install_area *ret_area);
 uint64_t pv_install_size(const struct pv_install_file *f); /* payload bytes */
+/* SHA-256 and size of the whole file, for pv_signature_check_digest. */
+PV_MUST_USE int pv_install_digest(const struct pv_install_file *f,
+    uint8_t ret_digest[32], uint64_t *ret_size, struct pv_error *e);
 
 /* What the device said of itself. */
 struct pv_install_chip {
@@ -131,8 +134,8 @@ struct pv_install_chip {
  * Ask for info and certificate, which changes nothing. A bootloader without
  * an install agent is PV_E_DEVICE.
  */
-PV_MUST_USE int pv_install_ask(struct pv_usart *u,
-    struct pv_install_chip *ret_chip, struct pv_error *e);
+PV_MUST_USE int pv_install_ask(
+    struct pv_usart *u, struct pv_install_chip *ret_chip, struct pv_error *e);
 
 struct pv_install_license {
 	uint8_t data[228];

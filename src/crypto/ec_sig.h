@@ -6,9 +6,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PV_EC_DER_SIG 72U /* longest DER form for P-256 */
+#include <provisor/err.h>
+
+#define PV_EC_DER_SIG	  72U  /* longest DER form for P-256 */
+#define PV_EC_DER_SIG_MAX 104U /* ... for P-384 */
 
 /* 1 on success; *len is the room, then the length. */
 int pv_ec_sig_to_der(const uint8_t sig[64], uint8_t *der, size_t *len);
+
+/* The same with r and s of `size` bytes each, 32 or 48. */
+int pv_ec_raw_sig_to_der(
+    size_t size, const uint8_t *sig, uint8_t *der, size_t *len);
+
+/*
+ * Signs a digest with a scalar, all of them `size` bytes: 32 for P-256 with
+ * SHA-256, 48 for P-384 with SHA-384. The nonce is RFC 6979 with that hash.
+ */
+PV_MUST_USE int pv_ecdsa_sign_raw(size_t size, const uint8_t *d,
+    const uint8_t *digest, uint8_t *ret_sig, struct pv_error *e);
 
 #endif

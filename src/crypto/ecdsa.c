@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ECDSA on P-256 with the deterministic nonce of RFC 6979. OpenSSL 3.0 signs
+ * ECDSA on P-256 and P-384 with the deterministic nonce of RFC 6979. OpenSSL 3.0 signs
  * only with random nonces, so the equation is worked out here on its curve
  * arithmetic: EC_POINT_mul and the group's Montgomery inverse run in constant
  * time for values marked BN_FLG_CONSTTIME.
@@ -22,9 +22,15 @@
 int
 pv_ec_sig_to_der(const uint8_t sig[64], uint8_t *der, size_t *len)
 {
+	return pv_ec_raw_sig_to_der(32, sig, der, len);
+}
+
+int
+pv_ec_raw_sig_to_der(size_t size, const uint8_t *sig, uint8_t *der, size_t *len)
+{
 	ECDSA_SIG *s = ECDSA_SIG_new();
-	BIGNUM *r = BN_bin2bn(sig, 32, NULL);
-	BIGNUM *v = BN_bin2bn(sig + 32, 32, NULL);
+	BIGNUM *r = BN_bin2bn(sig, (int)size, NULL);
+	BIGNUM *v = BN_bin2bn(sig + size, (int)size, NULL);
 	unsigned char *p = der;
 	int n, done = 0;
 
@@ -44,31 +50,46 @@ out:
 	return done;
 }
 
+/* A curve with the digest of its own width, as RFC 6979 pairs them. */
+struct curve {
+	int nid;
+	size_t size; /* bytes of a number and of the digest */
+	const EVP_MD *(*md)(void);
+};
+
+static const struct curve p256 = { NID_X9_62_prime256v1, 32, EVP_sha256 };
+static const struct curve p384 = { NID_secp384r1, 48, EVP_sha384 };
+
+#define SIZE_MAX_EC 48U
+
 /* The generator of RFC 6979 section 3.2: K and V, stepped by HMAC. */
 struct nonce_gen {
-	uint8_t k[32], v[32];
+	const struct curve *c;
+	uint8_t k[SIZE_MAX_EC], v[SIZE_MAX_EC];
 };
 
 static int
-hmac(const uint8_t key[32], const uint8_t *data, size_t len, uint8_t out[32])
+hmac(struct nonce_gen *g, const uint8_t *data, size_t len, uint8_t *out)
 {
-	unsigned int n = 32;
+	unsigned int n = (unsigned int)g->c->size;
 
-	return HMAC(EVP_sha256(), key, 32, data, len, out, &n) != NULL;
+	return HMAC(g->c->md(), g->k, (int)g->c->size, data, len, out, &n) !=
+	       NULL;
 }
 
 /* K = HMAC_K(V || sep || seed), V = HMAC_K(V) */
 static int
 gen_step(struct nonce_gen *g, uint8_t sep, const uint8_t *seed, size_t len)
 {
-	uint8_t msg[32 + 1 + 64];
+	uint8_t msg[SIZE_MAX_EC + 1 + 2 * SIZE_MAX_EC];
+	size_t n = g->c->size;
 	int good;
 
-	memcpy(msg, g->v, 32);
-	msg[32] = sep;
+	memcpy(msg, g->v, n);
+	msg[n] = sep;
 	if (len != 0)
-		memcpy(msg + 33, seed, len);
-	good = hmac(g->k, msg, 33 + len, g->k) && hmac(g->k, g->v, 32, g->v);
+		memcpy(msg + n + 1, seed, len);
+	good = hmac(g, msg, n + 1 + len, g->k) && hmac(g, g->v, n, g->v);
 	pv_wipe(msg, sizeof(msg));
 	return good;
 }
@@ -96,11 +117,11 @@ numbers_free(struct numbers *n)
 }
 
 static int
-numbers_new(struct numbers *n)
+numbers_new(struct numbers *n, const struct curve *c)
 {
 	memset(n, 0, sizeof(*n));
 	n->ctx = BN_CTX_secure_new();
-	n->group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	n->group = EC_GROUP_new_by_curve_name(c->nid);
 	if (n->group != NULL)
 		n->point = EC_POINT_new(n->group);
 	n->d = BN_secure_new();
@@ -139,40 +160,41 @@ try_nonce(struct numbers *n)
 	return !BN_is_zero(n->r) && !BN_is_zero(n->s);
 }
 
-int
-pv_ecdsa_sign(const struct pv_ec_key *k, const uint8_t digest[32],
-    uint8_t ret_sig[PV_EC_SIG], struct pv_error *e)
+static int
+sign(const struct curve *c, const uint8_t *d, const uint8_t *digest,
+    uint8_t *ret_sig, struct pv_error *e)
 {
-	uint8_t seed[64] = { 0 };
-	struct nonce_gen g;
+	uint8_t seed[2 * SIZE_MAX_EC] = { 0 };
+	int size = (int)c->size;
+	struct nonce_gen g = { .c = c };
 	struct numbers n;
 	int r, got = 0;
 
 	memset(g.k, 0, sizeof(g.k));
 	memset(g.v, 1, sizeof(g.v));
-	if (!numbers_new(&n)) {
+	if (!numbers_new(&n, c)) {
 		r = pv_fail(e, PV_E_NOMEM, "out of memory");
 		goto out;
 	}
-	if ((r = pv_ec_scalar(k, seed, e)) != 0)
-		goto out;
+	memcpy(seed, d, c->size);
 	r = pv_fail(e, PV_E_INTERNAL, "ECDSA");
-	if (BN_bin2bn(seed, 32, n.d) == NULL ||
-	    BN_bin2bn(digest, 32, n.z) == NULL ||
+	if (BN_bin2bn(seed, size, n.d) == NULL ||
+	    BN_bin2bn(digest, size, n.z) == NULL ||
 	    BN_nnmod(n.z, n.z, EC_GROUP_get0_order(n.group), n.ctx) != 1 ||
-	    BN_bn2binpad(n.z, seed + 32, 32) != 32 ||
-	    !gen_step(&g, 0x00, seed, sizeof(seed)) ||
-	    !gen_step(&g, 0x01, seed, sizeof(seed)))
+	    BN_bn2binpad(n.z, seed + size, size) != size ||
+	    !gen_step(&g, 0x00, seed, 2 * c->size) ||
+	    !gen_step(&g, 0x01, seed, 2 * c->size))
 		goto out;
 	for (int i = 0; i < 64 && got == 0; i++) {
-		if (!hmac(g.k, g.v, 32, g.v) || BN_bin2bn(g.v, 32, n.k) == NULL)
+		if (!hmac(&g, g.v, c->size, g.v) ||
+		    BN_bin2bn(g.v, size, n.k) == NULL)
 			goto out;
 		got = try_nonce(&n);
 		if (got == 0 && !gen_step(&g, 0x00, NULL, 0))
 			goto out;
 	}
-	if (got == 1 && BN_bn2binpad(n.r, ret_sig, 32) == 32 &&
-	    BN_bn2binpad(n.s, ret_sig + 32, 32) == 32) {
+	if (got == 1 && BN_bn2binpad(n.r, ret_sig, size) == size &&
+	    BN_bn2binpad(n.s, ret_sig + size, size) == size) {
 		pv_error_clear(e);
 		r = 0;
 	}
@@ -183,4 +205,24 @@ out:
 	pv_wipe(seed, sizeof(seed));
 	pv_wipe(&g, sizeof(g));
 	return r;
+}
+
+int
+pv_ecdsa_sign(const struct pv_ec_key *k, const uint8_t digest[32],
+    uint8_t ret_sig[PV_EC_SIG], struct pv_error *e)
+{
+	uint8_t d[PV_EC_SCALAR];
+	int r = pv_ec_scalar(k, d, e);
+
+	if (r == 0)
+		r = sign(&p256, d, digest, ret_sig, e);
+	pv_wipe(d, sizeof(d));
+	return r;
+}
+
+int
+pv_ecdsa_sign_raw(size_t size, const uint8_t *d, const uint8_t *digest,
+    uint8_t *ret_sig, struct pv_error *e)
+{
+	return sign(size == p384.size ? &p384 : &p256, d, digest, ret_sig, e);
 }

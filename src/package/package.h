@@ -30,4 +30,10 @@ PV_MUST_USE int pv_package_empty(const struct pv_sealer *s, bool decrypt,
     const uint8_t iv[PV_SFI_NONCE], const uint8_t *aad, size_t aad_len,
     uint8_t tag[PV_SFI_TAG], struct pv_error *e);
 
+/* SHA-256 and size of a regular file. */
+PV_MUST_USE int pv_package_hash(const char *path, uint8_t ret_digest[32],
+    uint64_t *ret_size, struct pv_error *e);
+PV_MUST_USE int pv_package_hash_fd(int fd, const char *path,
+    uint8_t ret_digest[32], uint64_t *ret_size, struct pv_error *e);
+
 #endif

@@ -3,6 +3,7 @@
 #include "push/package_file.h"
 
 #include "base/file.h"
+#include "package/package.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,6 +137,13 @@ uint64_t
 pv_install_size(const struct pv_install_file *f)
 {
 	return f->size;
+}
+
+int
+pv_install_digest(const struct pv_install_file *f, uint8_t ret_digest[32],
+    uint64_t *ret_size, struct pv_error *e)
+{
+	return pv_package_hash_fd(f->fd, f->path, ret_digest, ret_size, e);
 }
 
 int

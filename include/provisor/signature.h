@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Detached signatures of packages: whether the OEM released a file, beside
+ * whether it can be decrypted. The file format is in formats/signature.md.
+ */
+#ifndef PROVISOR_SIGNATURE_H
+#define PROVISOR_SIGNATURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <provisor/err.h>
+#include <provisor/keystore.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The values stand in signature files. */
+enum pv_sig_alg {
+	PV_SIG_ECDSA_P256 = 1, /* with SHA-256 */
+	PV_SIG_ECDSA_P384 = 2, /* with SHA-384 */
+	PV_SIG_ED25519 = 3,
+};
+#define PV_SIG_MAX 96U /* bytes, r and s of P-384 */
+/* "ecdsa-p256-sha256", "ecdsa-p384-sha384", "ed25519" */
+const char *pv_sig_alg_name(enum pv_sig_alg alg);
+
+struct pv_signature {
+	enum pv_sig_alg alg;
+	uint64_t file_size; /* of what is signed */
+	uint8_t digest[32]; /* SHA-256 of it */
+	uint8_t key_id[32]; /* SHA-256 of the SubjectPublicKeyInfo */
+	uint8_t sig[PV_SIG_MAX];
+	size_t sig_len;
+};
+
+/*
+ * Sign the package `path` with a PEM private key, into `sig_path`. A file
+ * that is not a whole package is refused as `sfi inspect` refuses it.
+ */
+PV_MUST_USE int pv_signature_make_file(const char *path, const char *key_pem,
+    const char *sig_path, struct pv_signature *ret_s, struct pv_error *e);
+/* The same with a P-256 key behind the signer interface. */
+PV_MUST_USE int pv_signature_make(const char *path,
+    const struct pv_signer *signer, const char *sig_path,
+    struct pv_signature *ret_s, struct pv_error *e);
+
+/*
+ * Does `sig_path` hold a signature of the file `path` by the key in `pem` (a
+ * public key or certificate)? PV_E_VERIFY says what differs; a file that is
+ * no signature is PV_E_MALFORMED, a missing one PV_E_NOT_FOUND.
+ */
+PV_MUST_USE int pv_signature_check(const char *path, const char *sig_path,
+    const char *pem, struct pv_signature *ret_s, struct pv_error *e);
+/* The same for an open file of which SHA-256 and size are known. */
+PV_MUST_USE int pv_signature_check_digest(const uint8_t digest[32],
+    uint64_t file_size, const char *sig_path, const char *pem,
+    struct pv_signature *ret_s, struct pv_error *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
