@@ -26,7 +26,8 @@ address_accepted(struct pv_an *m)
 	r = pv_an_region(m, m->addr, 1);
 	if (r == PV_REGION_FLASH || r == PV_REGION_RAM)
 		return true;
-	if (r == PV_REGION_OPTIONS && m->opcode != PV_AN_GO)
+	if ((r == PV_REGION_OPTIONS || r == PV_REGION_OTP) &&
+	    m->opcode != PV_AN_GO)
 		return true;
 	if (r == PV_REGION_RESERVED && m->config->version < 0x22)
 		m->running = true;
@@ -123,7 +124,8 @@ write_data(struct pv_an *m)
 	}
 	if (r == PV_REGION_FLASH)
 		write_flash(m, data, n);
-	else if (pv_an_region(m, m->addr, (uint32_t)n) == PV_REGION_RAM)
+	else if (pv_an_region(m, m->addr, (uint32_t)n) == PV_REGION_RAM ||
+		 pv_an_region(m, m->addr, (uint32_t)n) == PV_REGION_OTP)
 		(void)m->memory->store(m->memory->ctx, m->addr, data, n);
 	pv_an_ack_done(m);
 }

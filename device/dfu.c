@@ -87,7 +87,7 @@ addressable(const struct pv_dd *m, uint32_t addr)
 	enum pv_region r = region(m, addr, 1);
 
 	return r == PV_REGION_FLASH || r == PV_REGION_OPTIONS ||
-	       r == PV_REGION_RAM;
+	       r == PV_REGION_RAM || r == PV_REGION_OTP;
 }
 
 static uint8_t
@@ -204,6 +204,7 @@ run_block(struct pv_dd *m, uint64_t *us)
 	case PV_REGION_OPTIONS:
 		return write_options(m, addr);
 	case PV_REGION_RAM:
+	case PV_REGION_OTP:
 		return m->memory->store(
 			   m->memory->ctx, addr, m->data, m->len) == 0
 			   ? OK

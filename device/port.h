@@ -16,6 +16,7 @@ enum pv_region {
 	PV_REGION_RAM,	    /* usable by the host */
 	PV_REGION_RESERVED, /* RAM of the bootloader itself */
 	PV_REGION_OPTIONS,
+	PV_REGION_OTP, /* one-time programmable: bits only clear, for good */
 };
 
 /* Places where flash repeats itself: one erasable sector. */
@@ -29,7 +30,7 @@ struct pv_dev_memory {
 	/* Region of [addr, addr + len); NONE unless all of it is in one. */
 	enum pv_region (*region)(void *ctx, uint32_t addr, uint32_t len);
 	int (*read)(void *ctx, uint32_t addr, uint8_t *data, size_t len);
-	/* Put bytes into RAM. */
+	/* Put bytes into RAM; into OTP whole write units, by its rules. */
 	int (*store)(void *ctx, uint32_t addr, const uint8_t *data, size_t len);
 	/* Program whole write units; addr and len are multiples of one. */
 	int (*program)(

@@ -129,13 +129,16 @@ make_memories(const struct pv_sim_create *c, const struct pv_chip *chip,
 	for (size_t i = 0; i < chip->n_rams; i++)
 		ram += chip->rams[i].size;
 	if (flash == 0 || flash > PV_SIM_FLASH_MAX || ram > PV_SIM_RAM_MAX ||
-	    chip->option_area.size > PV_SIM_OPTIONS_MAX)
+	    chip->option_area.size > PV_SIM_OPTIONS_MAX ||
+	    chip->otp.size > PV_SIM_OTP_MAX)
 		return pv_fail(e, PV_E_UNSUPPORTED,
 		    "chip '%s' has no memories that can be simulated",
 		    chip->name);
 	r = fill_file(c->dir, "flash.bin", flash, chip->erased, e);
 	if (r == 0)
 		r = fill_file(c->dir, "ram.bin", ram, 0, e);
+	if (r == 0)
+		r = fill_file(c->dir, "otp.bin", chip->otp.size, 0xff, e);
 	if (r == 0 && chip->has_option_area)
 		r = fill_file(
 		    c->dir, "options.bin", chip->option_area.size, 0xff, e);

@@ -19,8 +19,8 @@ struct pv_sim {
 	int lock_fd;
 
 	uint32_t flash_base;
-	size_t flash_size, ram_size, options_size;
-	uint8_t *flash, *ram, *options; /* shared maps of the files */
+	size_t flash_size, ram_size, options_size, otp_size;
+	uint8_t *flash, *ram, *options, *otp; /* shared maps of the files */
 
 	uint8_t cert[PV_SIM_CERT];
 	struct pv_sim_crypto *crypto;

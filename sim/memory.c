@@ -75,13 +75,15 @@ pv_sim_map(struct pv_sim *sim, struct pv_error *e)
 	for (size_t i = 0; i < chip->n_rams; i++)
 		ram += chip->rams[i].size;
 	if (span == 0 || span > PV_SIM_FLASH_MAX || ram > PV_SIM_RAM_MAX ||
-	    chip->option_area.size > PV_SIM_OPTIONS_MAX)
+	    chip->option_area.size > PV_SIM_OPTIONS_MAX ||
+	    chip->otp.size > PV_SIM_OTP_MAX)
 		return pv_fail(e, PV_E_UNSUPPORTED,
 		    "chip '%s' has no memories that can be simulated",
 		    chip->name);
 	sim->flash_base = pv_chip_flash_base(chip);
 	sim->flash_size = (size_t)span;
 	sim->ram_size = (size_t)ram;
+	sim->otp_size = chip->otp.size;
 	sim->options_size = chip->has_option_area ? chip->option_area.size : 0;
 	r = map_file(sim, "flash.bin", sim->flash_size, &sim->flash, e);
 	if (r == 0)
@@ -89,6 +91,8 @@ pv_sim_map(struct pv_sim *sim, struct pv_error *e)
 	if (r == 0)
 		r = map_file(
 		    sim, "options.bin", sim->options_size, &sim->options, e);
+	if (r == 0)
+		r = map_file(sim, "otp.bin", sim->otp_size, &sim->otp, e);
 	return r;
 }
 
@@ -101,7 +105,9 @@ pv_sim_unmap(struct pv_sim *sim)
 		munmap(sim->ram, sim->ram_size);
 	if (sim->options != NULL)
 		munmap(sim->options, sim->options_size);
-	sim->flash = sim->ram = sim->options = NULL;
+	if (sim->otp != NULL)
+		munmap(sim->otp, sim->otp_size);
+	sim->flash = sim->ram = sim->options = sim->otp = NULL;
 }
 
 /* --- the address space ------------------------------------------------------- */
@@ -131,6 +137,15 @@ in_options(const struct pv_sim *sim, uint32_t addr, uint64_t len)
 	       addr - o->base < o->size && len <= o->size - (addr - o->base);
 }
 
+static bool
+in_otp(const struct pv_sim *sim, uint32_t addr, uint64_t len)
+{
+	const struct pv_range *o = &sim->chip->otp;
+
+	return sim->otp_size > 0 && addr >= o->base &&
+	       addr - o->base < o->size && len <= o->size - (addr - o->base);
+}
+
 static enum pv_region
 do_region(void *ctx, uint32_t addr, uint32_t len)
 {
@@ -141,6 +156,8 @@ do_region(void *ctx, uint32_t addr, uint32_t len)
 		return PV_REGION_FLASH;
 	if (in_options(sim, addr, len))
 		return PV_REGION_OPTIONS;
+	if (in_otp(sim, addr, len))
+		return PV_REGION_OTP;
 	if (ram_at(sim, addr, len) == NULL)
 		return PV_REGION_NONE;
 	if (addr >= chip->rams[0].base &&
@@ -163,9 +180,39 @@ do_read(void *ctx, uint32_t addr, uint8_t *data, size_t len)
 	else if (in_options(sim, addr, len))
 		memcpy(data,
 		    sim->options + (addr - sim->chip->option_area.base), len);
+	else if (in_otp(sim, addr, len))
+		memcpy(data, sim->otp + (addr - sim->chip->otp.base), len);
 	else
 		return -1;
 	return 0;
+}
+
+/*
+ * A write unit of OTP takes bits from 1 to 0 and never back; with ECC it is
+ * programmed once. Lock bytes are bytes like others.
+ */
+static int
+store_otp(struct pv_sim *sim, uint32_t addr, const uint8_t *data, size_t len)
+{
+	uint32_t unit = sim->chip->otp_write_unit;
+	uint8_t *p = sim->otp + (addr - sim->chip->otp.base);
+	int r = 0;
+
+	if (addr % unit != 0 || len % unit != 0)
+		return -1;
+	for (size_t i = 0; i < len; i += unit) {
+		bool blank = true;
+
+		for (size_t k = i; k < i + unit; k++)
+			blank = blank && p[k] == 0xff;
+		if (sim->chip->ecc && !blank) {
+			r = -1;
+			continue;
+		}
+		for (size_t k = i; k < i + unit; k++)
+			p[k] &= data[k];
+	}
+	return r;
 }
 
 static int
@@ -173,6 +220,9 @@ do_store(void *ctx, uint32_t addr, const uint8_t *data, size_t len)
 {
 	struct pv_sim *sim = ctx;
 	uint8_t *ram = ram_at(sim, addr, len);
+
+	if (in_otp(sim, addr, len))
+		return store_otp(sim, addr, data, len);
 
 	if (ram == NULL)
 		return -1;

@@ -6,6 +6,7 @@
  *   flash.bin        internal flash from its first address
  *   ram.bin          the RAMs one after the other
  *   options.bin      the option area as the USART bootloader sees it
+ *   otp.bin          the one-time programmable bytes; empty without any
  *   certificate.bin  136 bytes
  *   chip.key         the chip's private key, PEM, mode 0600
  *   state.json       the rest; replaced as a whole at every change
@@ -31,6 +32,7 @@
 #define PV_SIM_FLASH_MAX    (64U << 20) /* bytes of flash, our limit */
 #define PV_SIM_RAM_MAX	    (64U << 20)
 #define PV_SIM_OPTIONS_MAX  4096U
+#define PV_SIM_OTP_MAX	    65536U
 #define PV_SIM_SECTOR_CODES 256U /* sector codes of 0x63 are bytes */
 
 /* What state.json says. */

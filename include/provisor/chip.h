@@ -24,10 +24,13 @@ extern "C" {
 #define PV_CHIP_ALIASES 4U
 #define PV_CHIP_IDS	8U
 
+#define PV_CHIP_QUIRKS 8U
+
 /* `count` sectors of `size` bytes. */
 struct pv_sector_group {
 	uint32_t count;
 	uint32_t size;
+	uint32_t erase_typ; /* milliseconds; 0: as pv_flash_times says */
 };
 
 struct pv_flash_bank {
@@ -80,17 +83,23 @@ struct pv_chip {
 	struct pv_range option_area; /* as the USART bootloader sees it */
 	uint32_t option_words;	     /* words of the SFI C area; 0 unknown */
 
+	/* One-time programmable bytes; otp.size 0: none, or not known. */
+	struct pv_range otp;
+	uint32_t otp_write_unit; /* bytes */
+
 	struct pv_flash_times times;
 
 	/* USART bootloader: 0 / empty when not sourced */
 	uint8_t boot_version; /* 0x31, 0x40, ... */
 	size_t n_opcodes;
 	uint8_t opcodes[32];
+	size_t n_usart_quirks;
+	char usart_quirks[PV_CHIP_QUIRKS][32];
 
 	/* USB DFU */
 	uint32_t dfu_transfer_size; /* bytes; 0 unknown */
 	size_t n_dfu_quirks;
-	char dfu_quirks[8][32];
+	char dfu_quirks[PV_CHIP_QUIRKS][32];
 
 	/* Secure firmware install; n_product_ids 0 when none is public */
 	bool sfi;

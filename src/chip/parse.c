@@ -16,19 +16,22 @@
 
 static const char *const top_members[] = { "name", "title", "family", "sources",
 	"notes", "mpu", "device_id", "default_for_id", "flash", "ram",
-	"boot_ram_reserved", "external", "option_bytes", "usart", "dfu", "sfi",
-	NULL };
+	"boot_ram_reserved", "external", "option_bytes", "otp", "usart", "dfu",
+	"sfi", NULL };
 static const char *const flash_members[] = { "write_unit", "ecc", "erased",
 	"banks", "aliases", "times", NULL };
 static const char *const bank_members[] = { "base", "size", "sectors", NULL };
-static const char *const sector_members[] = { "count", "size", NULL };
+static const char *const sector_members[] = { "count", "size", "erase_typ_ms",
+	NULL };
 static const char *const range_members[] = { "base", "size", NULL };
 static const char *const alias_members[] = { "base", "size", "target", NULL };
 static const char *const times_members[] = { "sector_erase_typ_ms",
 	"sector_erase_max_ms", "mass_erase_typ_ms", "mass_erase_max_ms",
 	"write_unit_typ_us", "write_unit_max_us", NULL };
 static const char *const option_members[] = { "base", "size", "words", NULL };
-static const char *const usart_members[] = { "version", "opcodes", NULL };
+static const char *const otp_members[] = { "base", "size", "write_unit", NULL };
+static const char *const usart_members[] = { "version", "opcodes", "quirks",
+	NULL };
 static const char *const dfu_members[] = { "transfer_size", "quirks", NULL };
 static const char *const sfi_members[] = { "product_ids", "ram_size", NULL };
 
@@ -171,6 +174,10 @@ parse_bank(const struct pv_json *v, uint32_t write_unit,
 		if (rc != 0)
 			return rc;
 		rc = get_u32(g, "sectors", "size", UINT32_MAX, &s->size, e);
+		if (rc != 0)
+			return rc;
+		rc = opt_u32(g, "sectors", "erase_typ_ms", TIME_MAX_MS,
+		    &s->erase_typ, e);
 		if (rc != 0)
 			return rc;
 		if (s->count == 0 || s->size == 0 || s->size % write_unit != 0)
@@ -414,6 +421,63 @@ parse_memory(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 /* --- bootloaders, secure install ------------------------------------------ */
 
 static int
+parse_otp(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
+{
+	const struct pv_json *v = pv_json_get(root, "otp");
+	uint32_t unit = c->write_unit;
+	int rc;
+
+	if (v == NULL)
+		return 0;
+	if ((rc = only(v, "'otp'", otp_members, e)) != 0)
+		return rc;
+	if ((rc = get_range(v, "otp", &c->otp.base, &c->otp.size, e)) != 0)
+		return rc;
+	if ((rc = opt_u32(v, "otp", "write_unit", WRITE_UNIT_MAX, &unit, e)))
+		return rc;
+	if (unit == 0 || (unit & (unit - 1)) != 0 || c->otp.size % unit != 0)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "'otp' has write units of %u bytes: a power of two that "
+		    "divides its size is needed",
+		    unit);
+	c->otp_write_unit = unit;
+	for (size_t k = 0; k < c->n_banks; k++)
+		if (meet(c->otp.base, c->otp.size, c->banks[k].base,
+			c->banks[k].size))
+			return pv_fail(e, PV_E_MALFORMED,
+			    "the OTP at 0x%08x overlaps the bank at 0x%08x",
+			    c->otp.base, c->banks[k].base);
+	return 0;
+}
+
+/* Names only: what they mean is the business of those who act on them. */
+static int
+parse_quirks(
+    const struct pv_json *v, char (*dst)[32], size_t *ret_n, struct pv_error *e)
+{
+	const struct pv_json *arr;
+	size_t n;
+	int rc;
+
+	if ((rc = get_array(v, "quirks", PV_CHIP_QUIRKS, &arr, &n, e)) != 0)
+		return rc;
+	for (size_t i = 0; i < n; i++) {
+		const char *s = pv_json_text(pv_json_at(arr, i));
+
+		if (s == NULL || s[0] == '\0' || strlen(s) >= sizeof(*dst) ||
+		    s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-")] !=
+			'\0')
+			return pv_fail(e, PV_E_MALFORMED,
+			    "quirk %zu is not a name of small letters, digits "
+			    "and '-', at most %zu",
+			    i + 1, sizeof(*dst) - 1);
+		memcpy(dst[i], s, strlen(s) + 1);
+	}
+	*ret_n = n;
+	return 0;
+}
+
+static int
 parse_usart(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 {
 	const struct pv_json *v = pv_json_get(root, "usart"), *arr;
@@ -445,14 +509,13 @@ parse_usart(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 		c->opcodes[i] = (uint8_t)op;
 	}
 	c->n_opcodes = n;
-	return 0;
+	return parse_quirks(v, c->usart_quirks, &c->n_usart_quirks, e);
 }
 
 static int
 parse_dfu(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 {
-	const struct pv_json *v = pv_json_get(root, "dfu"), *arr;
-	size_t n;
+	const struct pv_json *v = pv_json_get(root, "dfu");
 	int rc;
 
 	if (v == NULL)
@@ -463,25 +526,7 @@ parse_dfu(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 	    v, "dfu", "transfer_size", 0xffff, &c->dfu_transfer_size, e);
 	if (rc != 0)
 		return rc;
-	rc = get_array(v, "quirks",
-	    sizeof(c->dfu_quirks) / sizeof(c->dfu_quirks[0]), &arr, &n, e);
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; i < n; i++) {
-		const char *s = pv_json_text(pv_json_at(arr, i));
-
-		if (s == NULL || s[0] == '\0' ||
-		    strlen(s) >= sizeof(c->dfu_quirks[0]) ||
-		    s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-")] !=
-			'\0')
-			return pv_fail(e, PV_E_MALFORMED,
-			    "quirk %zu is not a name of small letters, digits "
-			    "and '-', at most %zu",
-			    i + 1, sizeof(c->dfu_quirks[0]) - 1);
-		memcpy(c->dfu_quirks[i], s, strlen(s) + 1);
-	}
-	c->n_dfu_quirks = n;
-	return 0;
+	return parse_quirks(v, c->dfu_quirks, &c->n_dfu_quirks, e);
 }
 
 static int
@@ -574,6 +619,8 @@ parse_root(const struct pv_json *root, struct pv_chip *c, bool *ret_default,
 	if ((rc = parse_flash(root, c, e)) != 0)
 		return rc;
 	if ((rc = parse_memory(root, c, e)) != 0)
+		return rc;
+	if ((rc = parse_otp(root, c, e)) != 0)
 		return rc;
 	if ((rc = parse_usart(root, c, e)) != 0)
 		return rc;

@@ -42,6 +42,11 @@ ok 'the CA key is private' -- \
 	sh -c "[ \"\$(stat -c %a '$PROVISOR_HOME/sim-ca/ca.key')\" = 600 ]"
 expect 0 'BEGIN PUBLIC KEY' 'the CA has a public key' -- \
 	cat "$PROVISOR_HOME/sim-ca/ca.pem"
+ok 'otp.bin has the size of the description' -- \
+	sh -c "[ \$(wc -c <'$T/chip/otp.bin') -eq 528 ]"
+ok 'a chip without OTP' -- provisor sim create "$T/f103" --chip stm32f103
+ok 'has an empty otp.bin' -- sh -c "[ -e '$T/f103/otp.bin' ] &&
+	! [ -s '$T/f103/otp.bin' ]"
 cp "$PROVISOR_HOME/sim-ca/ca.pem" "$T/ca.before"
 ok 'another chip' -- provisor sim create "$T/chip2" --chip stm32h563 \
 	--product-id ABCD1234
@@ -86,6 +91,23 @@ expect 1 'not a symbolic link' 'a file at LINK is kept' -- \
 	provisor sim run "$T/chip" --usart "$T/tty"
 expect 0 mine 'and not changed' -- cat "$T/tty"
 rm "$T/tty"
+
+# OTP: read and written over the line, bits only clear, kept over a restart.
+sim_start
+printf '\360\017\252\125' >"$T/otp1"
+printf '\377\360\377\377' >"$T/otp2"
+printf '\360\000\252\125' >"$T/otp3"
+ok 'write OTP' -- flash -w "$T/otp1" -S 0x1fff7800:4 "$T/tty"
+ok 'and over it' -- flash -w "$T/otp2" -S 0x1fff7800:4 "$T/tty"
+kill "$sim"
+sim_gone
+head -c 4 "$T/chip/otp.bin" >"$T/otp4"
+same 'bits went to 0 only' "$T/otp3" "$T/otp4"
+sim_start
+ok 'read OTP' -- flash -r "$T/otp5" -S 0x1fff7800:4 "$T/tty"
+same 'it is what otp.bin has' "$T/otp3" "$T/otp5"
+kill "$sim"
+sim_gone
 
 # Faults.
 expect 2 "no fault 'drop=1e-4'" 'an unknown fault is refused' -- \

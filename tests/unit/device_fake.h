@@ -97,6 +97,7 @@ fake_at(struct fake *f, uint32_t addr, size_t len)
 		return f->ram + (addr - FAKE_RAM);
 	case PV_REGION_OPTIONS:
 		return f->options + (addr - FAKE_OPTIONS);
+	case PV_REGION_OTP:
 	case PV_REGION_NONE:
 		break;
 	}
