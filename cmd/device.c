@@ -126,8 +126,8 @@ report_info(struct pv_app *app, const struct pv_target *t, bool known, bool on,
 	size_t i;
 
 	pv_target_name(t, name);
-	(void)snprintf(version, sizeof(version), "%u.%u", info->version >> 4,
-	    info->version & 15U);
+	(void)snprintf(version, sizeof(version), "%u.%u",
+	    (unsigned int)info->version >> 4, info->version & 15U);
 	pv_out(app, "chip        %s\n", name);
 	pv_out(app, "bootloader  %s%s\n", version,
 	    info->already_synced ? ", already synchronized" : "");

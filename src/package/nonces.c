@@ -84,7 +84,7 @@ static int
 check_line(void *ctx, const struct pv_record_line *line, struct pv_error *e)
 {
 	struct claim *c = ctx;
-	struct entry key, *hit;
+	struct entry key = { .known = false }, *hit;
 
 	memcpy(key.hash, line->iv_hash, sizeof(key.hash));
 	hit = bsearch(&key, c->entries, c->n, sizeof(*c->entries), by_hash);

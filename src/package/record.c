@@ -152,7 +152,7 @@ repair(struct pv_record *rec, uint64_t off, struct pv_error *e)
 static int
 check_title(struct pv_record *rec, uint64_t size, struct pv_error *e)
 {
-	char title[TITLE_LEN];
+	char title[TITLE_LEN] = { 0 };
 	size_t n = size < TITLE_LEN ? (size_t)size : TITLE_LEN;
 	int r;
 
