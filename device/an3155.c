@@ -44,26 +44,50 @@ pv_an_ack(struct pv_an *m)
 	pv_an_emit_byte(m, PV_AN_ACK);
 }
 
+static void
+report(struct pv_an *m, enum pv_an_end end)
+{
+	struct pv_an_event event = {
+		.end = end,
+		.opcode = m->opcode,
+		.second = m->second,
+		.sub = m->sub,
+		.addr = m->addr,
+		.count = m->count,
+		.code = m->code,
+	};
+
+	if (m->control->ended != NULL)
+		m->control->ended(m->control->ctx, &event);
+}
+
 /* The command ends here. */
 void
-pv_an_done(struct pv_an *m)
+pv_an_done(struct pv_an *m, enum pv_an_end end)
 {
 	pv_an_expect(m, 2, start_command);
+	report(m, end);
 }
 
 void
 pv_an_ack_done(struct pv_an *m)
 {
 	pv_an_ack(m);
-	pv_an_done(m);
+	pv_an_done(m, PV_AN_END_OK);
+}
+
+static void
+nack_end(struct pv_an *m, enum pv_an_end end)
+{
+	m->nacks++;
+	pv_an_emit_byte(m, PV_AN_NACK);
+	pv_an_done(m, end);
 }
 
 void
 pv_an_nack_done(struct pv_an *m)
 {
-	m->nacks++;
-	pv_an_emit_byte(m, PV_AN_NACK);
-	pv_an_done(m);
+	nack_end(m, PV_AN_END_NACK);
 }
 
 void
@@ -116,6 +140,24 @@ pv_an_reset(struct pv_an *m)
 	memset(&m->special, 0, sizeof m->special);
 }
 
+bool
+pv_an_mid_frame(const struct pv_an *m)
+{
+	return !m->running && m->step != NULL &&
+	       (m->step != start_command || m->have > 0);
+}
+
+static void
+sync_byte(struct pv_an *m)
+{
+	m->opcode = m->second = PV_AN_SYNC;
+	m->addr = m->count = m->code = 0;
+	m->sub = 0;
+	if (m->config->stray_zero)
+		pv_an_emit_byte(m, 0x00);
+	pv_an_ack_done(m);
+}
+
 void
 pv_an_feed(struct pv_an *m, const uint8_t *data, size_t len)
 {
@@ -129,7 +171,7 @@ pv_an_feed(struct pv_an *m, const uint8_t *data, size_t len)
 
 			len--;
 			if (b == PV_AN_SYNC)
-				pv_an_ack_done(m);
+				sync_byte(m);
 			continue;
 		}
 		n = m->need - m->have;
@@ -194,9 +236,13 @@ write_protect_list(struct pv_an *m)
 		pv_an_nack_done(m);
 		return;
 	}
+	m->count = (uint32_t)n;
 	(void)protect(m, PV_AN_SET_WRITE_PROTECTION, m->buf + 1, n);
-	pv_an_ack_done(m);
-	if (m->config->restart_on_protect)
+	if (m->config->restart_before_ack)
+		pv_an_done(m, PV_AN_END_SILENT);
+	else
+		pv_an_ack_done(m);
+	if (m->config->restart_on_protect || m->config->restart_before_ack)
 		pv_an_restart(m);
 }
 
@@ -209,15 +255,31 @@ write_protect_count(struct pv_an *m)
 /*
  * 0x73, 0x82, 0x92: the two ACKs come together and the work follows, because
  * Readout Unprotect clears the RAM the bootloader works in (as OpenBL does).
+ * AN3155 section 3.12 has the second ACK of 0x92 after the erase; a NACK then
+ * says that it failed and the protection stays (section 4, V2.2).
  */
 static void
 do_protection(struct pv_an *m, enum pv_an_protect what)
 {
+	bool work_first = what == PV_AN_CLEAR_READ_PROTECTION
+			      ? m->config->erase_before_ack
+			      : what == PV_AN_CLEAR_WRITE_PROTECTION &&
+				    m->config->restart_before_ack;
+
 	pv_an_ack(m);
-	pv_an_ack_done(m);
-	(void)protect(m, what, NULL, 0);
+	if (!work_first) {
+		pv_an_ack_done(m);
+		(void)protect(m, what, NULL, 0);
+	} else if (protect(m, what, NULL, 0) != 0) {
+		pv_an_nack_done(m);
+		return;
+	} else if (what == PV_AN_CLEAR_WRITE_PROTECTION) {
+		pv_an_done(m, PV_AN_END_SILENT);
+	} else {
+		pv_an_ack_done(m);
+	}
 	if (what != PV_AN_CLEAR_WRITE_PROTECTION ||
-	    m->config->restart_on_protect)
+	    m->config->restart_on_protect || m->config->restart_before_ack)
 		pv_an_restart(m);
 }
 
@@ -260,6 +322,7 @@ special_more(struct pv_an *m)
 	m->special.len = m->first_len;
 	m->special.more = m->buf + 2;
 	m->special.more_len = n;
+	m->count += (uint32_t)n;
 	special_run(m);
 }
 
@@ -283,7 +346,10 @@ special_data(struct pv_an *m)
 		pv_an_nack_done(m);
 		return;
 	}
-	pv_an_ack(m);
+	m->count = (uint32_t)n;
+	/* AN3155 section 3.15 reads as one ACK for both packets of 0x51. */
+	if (m->opcode != PV_AN_EXT_SPECIAL || !m->config->special_one_ack)
+		pv_an_ack(m);
 	if (m->opcode == PV_AN_EXT_SPECIAL) {
 		memcpy(m->first, m->buf + 2, n);
 		m->first_len = n;
@@ -311,6 +377,7 @@ special_sub(struct pv_an *m)
 {
 	uint16_t sub = pv_get_u16be(m->buf);
 
+	m->sub = sub;
 	if (!pv_an_checksum_ok(m->buf, 3) ||
 	    !m->specials->known(m->specials->ctx, m->opcode, sub,
 		m->control->lock(m->control->ctx))) {
@@ -418,8 +485,12 @@ start_command(struct pv_an *m)
 {
 	uint8_t opcode = m->buf[0];
 
+	m->opcode = opcode;
+	m->second = m->buf[1];
+	m->addr = m->count = m->code = 0;
+	m->sub = 0;
 	if ((opcode ^ m->buf[1]) != 0xff || !listed(m, opcode)) {
-		pv_an_nack_done(m);
+		nack_end(m, PV_AN_END_BAD_PAIR);
 		return;
 	}
 	if ((opcode == PV_AN_SPECIAL || opcode == PV_AN_EXT_SPECIAL) &&
@@ -436,7 +507,6 @@ start_command(struct pv_an *m)
 		pv_an_nack_done(m);
 		return;
 	}
-	m->opcode = opcode;
 	m->commands++;
 	run_command(m);
 }

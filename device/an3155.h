@@ -73,6 +73,24 @@ struct pv_an_special {
 	bool restart; /* the part restarts after the answer */
 };
 
+/* How a command ended, for an account of the session. */
+enum pv_an_end {
+	PV_AN_END_OK,
+	PV_AN_END_NACK,
+	PV_AN_END_SILENT,   /* dropped without an answer */
+	PV_AN_END_BAD_PAIR, /* two bytes that are no command: NACK */
+};
+struct pv_an_event {
+	enum pv_an_end end;
+	uint8_t opcode, second; /* the pair as it came */
+	uint16_t sub;		/* of 0x50 and 0x51 */
+	uint32_t addr;		/* 0 where the command has none */
+	/* Bytes of Read, Write and the specials, words of Get Checksum, pages
+	   of the erases, sector codes of Write Protect. */
+	uint32_t count;
+	uint32_t code; /* of a mass erase, 0xffff and so on; else 0 */
+};
+
 struct pv_an_control {
 	void *ctx;
 	void (*emit)(void *ctx, const uint8_t *data, size_t len);
@@ -85,6 +103,8 @@ struct pv_an_control {
 	void (*go)(void *ctx, uint32_t addr);
 	/* The part restarts: called after the answer was emitted. */
 	void (*restart)(void *ctx);
+	/* NULL, or told of every sync (opcode and second 0x7f) and command. */
+	void (*ended)(void *ctx, const struct pv_an_event *event);
 };
 
 /* Special commands; special.known NULL: the part has none. */
@@ -111,6 +131,13 @@ struct pv_an_config {
 	bool fixed_crc;		 /* polynomial and initial value ignored */
 	bool short_checksum;	 /* CRC right after the ACK of its last field */
 	bool restart_on_protect; /* restarts after 63 and 73 as well */
+	bool restart_before_ack; /* options, 63, 73: no last ACK comes */
+	bool stray_zero;	 /* 0x00 before the ACK of the sync byte */
+	bool silent_address;	 /* as before V3.1, whatever the version */
+	bool reserved_kills;	 /* as before V2.2, whatever the version */
+	bool no_mass_erase;	 /* NACK to the mass-erase codes */
+	bool erase_before_ack;	 /* 92: ACK, erase, then ACK or NACK */
+	bool special_one_ack;	 /* 51: one ACK for both packets */
 };
 
 /* Pages of one erase list: OpenBL's 1164 bytes less count and checksum. */
@@ -128,6 +155,9 @@ struct pv_an {
 	size_t have, need;
 	uint8_t opcode;
 	uint32_t addr;
+	uint8_t second;	     /* of the pair */
+	uint32_t count;	     /* for pv_an_event */
+	uint32_t code;	     /* for pv_an_event */
 	uint32_t words;	     /* Get Checksum */
 	uint32_t polynomial; /* Get Checksum */
 	uint32_t left;	     /* erase list: pages still to come */
@@ -154,6 +184,9 @@ void pv_an_reset(struct pv_an *m);
 
 /* Bytes from the line, any number. */
 void pv_an_feed(struct pv_an *m, const uint8_t *data, size_t len);
+
+/* Part of a frame has come, and the rest is waited for. */
+bool pv_an_mid_frame(const struct pv_an *m);
 
 /*
  * The checksum of Get Checksum over whole 32-bit words: no reflection, no

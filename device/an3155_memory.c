@@ -29,10 +29,13 @@ address_accepted(struct pv_an *m)
 	if ((r == PV_REGION_OPTIONS || r == PV_REGION_OTP) &&
 	    m->opcode != PV_AN_GO)
 		return true;
-	if (r == PV_REGION_RESERVED && m->config->version < 0x22)
+	if (r == PV_REGION_RESERVED &&
+	    (m->config->version < 0x22 || m->config->reserved_kills)) {
+		pv_an_done(m, PV_AN_END_SILENT);
 		m->running = true;
-	else if (m->config->version < 0x31 && m->opcode != PV_AN_GO)
-		pv_an_done(m);
+	} else if ((m->config->version < 0x31 || m->config->silent_address) &&
+		   m->opcode != PV_AN_GO)
+		pv_an_done(m, PV_AN_END_SILENT);
 	else
 		pv_an_nack_done(m);
 	return false;
@@ -44,6 +47,7 @@ read_data(struct pv_an *m)
 	uint8_t data[256];
 	size_t n = (size_t)m->buf[0] + 1;
 
+	m->count = (uint32_t)n;
 	if ((m->buf[0] ^ m->buf[1]) != 0xff) {
 		pv_an_nack_done(m);
 		return;
@@ -56,7 +60,7 @@ read_data(struct pv_an *m)
 	}
 	pv_an_ack(m);
 	pv_an_emit(m, data, n);
-	pv_an_done(m);
+	pv_an_done(m, PV_AN_END_OK);
 }
 
 void
@@ -73,7 +77,7 @@ pv_an_go_address(struct pv_an *m)
 {
 	if (!address_accepted(m))
 		return;
-	pv_an_ack(m);
+	pv_an_ack_done(m);
 	m->running = true;
 	m->control->go(m->control->ctx, m->addr);
 }
@@ -107,6 +111,7 @@ write_data(struct pv_an *m)
 	const uint8_t *data = m->buf + 1;
 	enum pv_region r = pv_an_region(m, m->addr, 1);
 
+	m->count = (uint32_t)n;
 	if (!pv_an_checksum_ok(m->buf, n + 2)) {
 		pv_an_nack_done(m);
 		return;
@@ -118,7 +123,10 @@ write_data(struct pv_an *m)
 			pv_an_ack_done(m);
 			return;
 		}
-		pv_an_ack(m);
+		if (m->config->restart_before_ack)
+			pv_an_done(m, PV_AN_END_SILENT);
+		else
+			pv_an_ack_done(m);
 		pv_an_restart(m);
 		return;
 	}
@@ -152,6 +160,7 @@ erase_list(struct pv_an *m)
 {
 	size_t n = (size_t)m->buf[0] + 1;
 
+	m->count = (uint32_t)n;
 	if (!pv_an_checksum_ok(m->buf, n + 2)) {
 		pv_an_nack_done(m);
 		return;
@@ -164,6 +173,11 @@ erase_list(struct pv_an *m)
 static void
 erase_all(struct pv_an *m)
 {
+	m->code = pv_get_u16be(m->buf);
+	if (m->config->no_mass_erase) {
+		pv_an_nack_done(m);
+		return;
+	}
 	/* FF with anything but 00 is acknowledged and erases nothing. */
 	if (m->buf[1] == 0x00)
 		(void)m->control->mass_erase(m->control->ctx, PV_AN_ERASE_ALL);
@@ -187,11 +201,13 @@ ext_erase_special(struct pv_an *m)
 	uint16_t code = pv_get_u16be(m->buf);
 	enum pv_an_erase what = PV_AN_ERASE_ALL;
 
+	m->code = code;
 	if (code == 0xfffe)
 		what = PV_AN_ERASE_BANK1;
 	else if (code == 0xfffd)
 		what = PV_AN_ERASE_BANK2;
 	if (!pv_an_checksum_ok(m->buf, 3) || code < 0xfffd ||
+	    m->config->no_mass_erase ||
 	    (what != PV_AN_ERASE_ALL && !m->config->two_banks)) {
 		pv_an_nack_done(m);
 		return;
@@ -205,6 +221,7 @@ ext_erase_end(struct pv_an *m)
 {
 	uint32_t n = m->n_pages;
 
+	m->count = n;
 	if (m->sum != m->buf[0] ||
 	    (n > PV_AN_PAGES && !m->config->drop_long_list)) {
 		pv_an_nack_done(m);
@@ -291,7 +308,7 @@ crc_initial(struct pv_an *m)
 	pv_put_u32be(answer, crc);
 	answer[4] = (uint8_t)(answer[0] ^ answer[1] ^ answer[2] ^ answer[3]);
 	pv_an_emit(m, answer, sizeof answer);
-	pv_an_done(m);
+	pv_an_done(m, PV_AN_END_OK);
 }
 
 static void
@@ -311,7 +328,7 @@ crc_size(struct pv_an *m)
 {
 	enum pv_region r = PV_REGION_NONE;
 
-	m->words = pv_get_u32be(m->buf);
+	m->words = m->count = pv_get_u32be(m->buf);
 	if (m->words > 0 && m->words <= UINT32_MAX / 4)
 		r = pv_an_region(m, m->addr, m->words * 4);
 	if (!pv_an_checksum_ok(m->buf, 5) ||

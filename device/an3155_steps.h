@@ -14,7 +14,7 @@ void pv_an_emit(struct pv_an *m, const uint8_t *data, size_t len);
 void pv_an_emit_byte(struct pv_an *m, uint8_t v);
 void pv_an_ack(struct pv_an *m);
 /* The command ends here. */
-void pv_an_done(struct pv_an *m);
+void pv_an_done(struct pv_an *m, enum pv_an_end end);
 void pv_an_ack_done(struct pv_an *m);
 void pv_an_nack_done(struct pv_an *m);
 void pv_an_restart(struct pv_an *m);

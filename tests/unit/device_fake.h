@@ -35,6 +35,7 @@ struct fake {
 
 	/* faults: operations count from 1; 0 means never */
 	unsigned int ops, fail_at, cut_at;
+	bool unprotect_fails;
 	bool fail_for_ever; /* every operation from fail_at on */
 	jmp_buf *cut;
 
@@ -239,6 +240,8 @@ fake_protect(void *ctx, enum pv_an_protect what, const uint8_t *codes, size_t n)
 		f->rdp = 1;
 		break;
 	case PV_AN_CLEAR_READ_PROTECTION:
+		if (f->unprotect_fails)
+			return -1;
 		f->write_protected = 0;
 		(void)fake_mass_erase(f, PV_AN_ERASE_ALL);
 		memset(f->ram, 0, sizeof f->ram);
