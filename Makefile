@@ -234,7 +234,7 @@ device-check:
 .PHONY: install dist clean
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig \
-	    $(DESTDIR)$(INCLUDEDIR)/provisor $(DESTDIR)$(DATADIR)/chips \
+	    $(DESTDIR)$(INCLUDEDIR)/provisor $(DESTDIR)$(DATADIR)/chips/options \
 	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(COMPDIR) \
 	    $(DESTDIR)$(UDEVDIR)
 	$(INSTALL) -m 755 $(PROGRAM) $(DESTDIR)$(BINDIR)/provisor
@@ -244,6 +244,7 @@ install: all
 	$(INSTALL) -m 644 $(B)/provisor.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
 	$(INSTALL) -m 644 include/provisor/*.h $(DESTDIR)$(INCLUDEDIR)/provisor/
 	$(INSTALL) -m 644 share/chips/*.json $(DESTDIR)$(DATADIR)/chips/
+	$(INSTALL) -m 644 share/chips/options/*.json $(DESTDIR)$(DATADIR)/chips/options/
 	$(INSTALL) -m 644 man/*.1 $(DESTDIR)$(MANDIR)/man1/
 	$(INSTALL) -m 644 man/*.5 $(DESTDIR)$(MANDIR)/man5/
 	$(INSTALL) -m 644 share/completion/provisor.bash $(DESTDIR)$(COMPDIR)/provisor

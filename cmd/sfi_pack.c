@@ -5,8 +5,6 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "crypto/rand.h"
-#include "formats/options_csv.h"
-#include "package/optlint.h"
 #include <provisor/image.h>
 
 #include <stdlib.h>
@@ -33,8 +31,7 @@ struct job {
 	struct args a;
 	struct pv_chip *chip;
 	struct pv_image *image;
-	struct pv_optcsv rows;
-	struct pv_optlint lint;
+	struct pv_sfi_options options;
 	struct pv_sfi_pack pack;
 	struct pv_sfi_info plan;
 	char *nonce_path; /* where a fresh nonce goes */
@@ -88,25 +85,14 @@ check_output(const struct job *j, const char *path, struct pv_error *e)
 static int
 load_options(struct job *j, struct pv_error *e)
 {
-	uint8_t *text = NULL;
-	size_t len = 0;
 	int r;
 
 	if (j->a.options == NULL)
 		return 0;
-	r = pv_file_read(j->a.options, PV_OPTCSV_MAX, &text, &len, e);
-	if (r != 0)
-		return r;
-	r = pv_optcsv_decode((const char *)text, len, &j->rows, e);
-	free(text);
-	if (r == 0)
-		r = pv_optcsv_validate(&j->rows, j->chip->option_words, e);
-	if (r != 0)
-		return pv_wrap(e, "'%s'", j->a.options);
-	pv_optlint(j->chip, j->rows.values, j->rows.n, &j->lint);
-	j->pack.options = j->rows.values;
-	j->pack.n_options = j->rows.n;
-	return 0;
+	r = pv_sfi_options_load(j->app, j->chip, j->a.options, &j->options, e);
+	j->pack.options = j->options.rows.values;
+	j->pack.n_options = j->options.rows.n;
+	return r;
 }
 
 static int
@@ -204,14 +190,26 @@ parse_args(struct job *j, int argc, const char **argv, struct pv_error *e)
 
 /* --- what was made ------------------------------------------------------------- */
 
-/* "prod.csv: PRODUCT_STATE 0x17 (provisioning)" */
+/*
+ * "prod.csv: PRODUCT_STATE 0x17 (provisioning)": the setting with the gravest
+ * effect, or the life-cycle state, which is in the first word.
+ */
 static void
 option_text(const struct job *j, char *dst, size_t cap)
 {
-	if (j->lint.known)
+	const struct pv_sfi_options *o = &j->options;
+	const struct pv_opt_setting *s = NULL;
+
+	for (size_t i = 0; i < o->n; i++) {
+		if (strcmp(o->settings[i].field, "PRODUCT_STATE") == 0 ||
+		    strcmp(o->settings[i].field, "RDP") == 0)
+			s = &o->settings[i];
+	}
+	if (o->worst == PV_OPT_IRREVERSIBLE)
+		s = &o->settings[o->worst_at];
+	if (s != NULL)
 		(void)snprintf(dst, cap, "%s: %s 0x%02X (%s)", j->a.options,
-		    j->lint.field, (unsigned int)j->lint.value,
-		    j->lint.meaning);
+		    s->field, (unsigned int)s->value, s->text);
 	else
 		(void)snprintf(dst, cap, "%s", j->a.options);
 }
@@ -290,13 +288,7 @@ show_area(
 static void
 show_notes(struct job *j)
 {
-	if (j->lint.irreversible)
-		pv_say(j->app, "irreversible: %s %s: %s\n", j->lint.field,
-		    j->lint.meaning, j->lint.advice);
-	else if (j->lint.warn)
-		pv_say(j->app, "note: %s 0x%02X (%s): %s\n", j->lint.field,
-		    (unsigned int)j->lint.value, j->lint.meaning,
-		    j->lint.advice);
+	pv_sfi_options_say(j->app, &j->options);
 	if (j->pack.profile == PV_SFI_V2)
 		pv_say(j->app,
 		    "note: profile v2 is deduced from tool logs only, see "
@@ -346,16 +338,7 @@ make_json(struct job *j)
 	j->areas = pv_json_set_array(root, "areas");
 	if (j->a.options != NULL) {
 		o = pv_json_set_object(root, "option_bytes");
-		pv_json_set_str(o, "file", j->a.options);
-		pv_json_set_int(o, "words", (int64_t)j->rows.n);
-		pv_json_set_bool(o, "irreversible", j->lint.irreversible);
-		if (j->lint.known) {
-			pv_json_set_str(o, "field", j->lint.field);
-			pv_json_set_int(o, "value", j->lint.value);
-			pv_json_set_str(o, "meaning", j->lint.meaning);
-		}
-		if (j->lint.advice[0] != '\0')
-			pv_json_set_str(o, "advice", j->lint.advice);
+		pv_sfi_options_json(&j->options, j->a.options, o);
 	}
 	return root;
 }
@@ -378,6 +361,20 @@ finish_json(const struct job *j, struct pv_json *root)
 }
 
 static int
+check_reversible(const struct job *j, struct pv_error *e)
+{
+	const struct pv_opt_setting *s;
+
+	if (j->options.worst != PV_OPT_IRREVERSIBLE || j->a.yes)
+		return 0;
+	s = &j->options.settings[j->options.worst_at];
+	(void)pv_fail(e, PV_E_IRREVERSIBLE, "'%s': %s %s: %s", j->a.options,
+	    s->field, s->text, s->advice);
+	return pv_hint(e, "add --yes-irreversible if every chip that gets this "
+			  "package shall stay so");
+}
+
+static int
 seal(struct job *j, struct pv_error *e)
 {
 	struct pv_sealer sealer = { 0 };
@@ -385,15 +382,9 @@ seal(struct job *j, struct pv_error *e)
 	char record[4096];
 	int r;
 
-	if (j->lint.irreversible && !j->a.yes) {
-		(void)pv_fail(e, PV_E_IRREVERSIBLE, "'%s': %s %s: %s",
-		    j->a.options, j->lint.field, j->lint.meaning,
-		    j->lint.advice);
-		return pv_hint(e,
-		    "add --yes-irreversible if every chip that gets this "
-		    "package shall stay so");
-	}
-	r = load_nonce(j, e);
+	r = check_reversible(j, e);
+	if (r == 0)
+		r = load_nonce(j, e);
 	if (r == 0)
 		r = check_output(j, j->a.out, e);
 	if (r == 0)
@@ -449,6 +440,7 @@ pv_cmd_sfi_pack(
 
 	if (r == 0)
 		r = pack(&j, e);
+	pv_sfi_options_release(&j.options);
 	free(j.nonce_path);
 	pv_image_free(j.image);
 	pv_chip_free(j.chip);

@@ -20,11 +20,11 @@ expect 0 'app.sfi.sig: ecdsa-p256-sha256 by key' 'sign with a P-256 key' -- \
 same 'gives the golden signature' app.sfi.sig "$G/package.sfi.sig"
 expect 0 "signed by .*test-only.pem' \(ecdsa-p256-sha256\)" 'it verifies' -- \
 	provisor sfi verify-signature app.sfi --key "$pub"
-message() { # SIGNATURE-FILE
+signed_part() { # SIGNATURE-FILE
 	printf 'provisor/sfi-signature/v1\000'
 	head -c 84 "$1"
 }
-message app.sfi.sig >signed
+signed_part app.sfi.sig >message.bin
 der() { # FILE OFFSET BYTES-PER-NUMBER: r and s as DER, for openssl
 	_r=$(dd if="$1" bs=1 skip="$2" count="$3" 2>/dev/null | od -An -tx1 | tr -d ' \n')
 	_s=$(dd if="$1" bs=1 skip=$(($2 + $3)) count="$3" 2>/dev/null | od -An -tx1 | tr -d ' \n')
@@ -32,7 +32,7 @@ der() { # FILE OFFSET BYTES-PER-NUMBER: r and s as DER, for openssl
 	openssl asn1parse -genconf asn1 -noout -out der
 }
 der app.sfi.sig 86 32
-ok 'openssl verifies it' -- openssl dgst -sha256 -verify "$pub" -signature der signed
+ok 'openssl verifies it' -- openssl dgst -sha256 -verify "$pub" -signature der message.bin
 for alg in P-256 P-384 ED25519; do
 	case $alg in
 	P-*) openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:$alg -out k.pem 2>/dev/null ;;
@@ -45,17 +45,17 @@ for alg in P-256 P-384 ED25519; do
 	ok "$alg: verify" -- provisor sfi verify-signature app.sfi \
 		--key p-$alg.pem --signature one.sig
 	expect 4 'signed by another key' "$alg: another key" -- verify one.sig
-	message one.sig >signed
+	signed_part one.sig >message.bin
 	case $alg in
 	P-384)
 		der one.sig 86 48
 		ok 'openssl verifies P-384' -- openssl dgst -sha384 \
-			-verify p-$alg.pem -signature der signed
+			-verify p-$alg.pem -signature der message.bin
 		;;
 	ED25519)
 		tail -c 64 one.sig >raw
 		ok 'openssl verifies Ed25519' -- openssl pkeyutl -verify -rawin \
-			-pubin -inkey p-$alg.pem -sigfile raw -in signed
+			-pubin -inkey p-$alg.pem -sigfile raw -in message.bin
 		;;
 	esac
 done
