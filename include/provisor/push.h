@@ -70,6 +70,21 @@ struct pv_plan_report {
 	uint64_t skipped; /* bytes not sent because they are as erased */
 	uint64_t verified;
 	unsigned rewritten; /* sectors erased and written a second time */
+	size_t kept;	    /* sectors left alone because they were equal */
+	uint64_t kept_bytes;
+	bool by_checksum; /* proven by Get Checksum, else by reading back */
+	int64_t compare_ms, erase_ms, write_ms, verify_ms;
+};
+
+struct pv_plan_options {
+	/*
+	 * Compare first and leave equal sectors alone. When a sector of a
+	 * stretch changes, that of its first frame is written anew as well,
+	 * so that the program cannot start before all of it is there.
+	 */
+	bool only_changed;
+	bool coalesce;	/* the session may send whole frames at once */
+	bool read_back; /* do not use Get Checksum */
 };
 
 /*
@@ -78,6 +93,12 @@ struct pv_plan_report {
  * that is not complete never starts. *ret_report is filled in any case.
  */
 PV_MUST_USE int pv_plan_program(const struct pv_plan *plan, struct pv_usart *u,
+    const struct pv_progress *progress, struct pv_plan_report *ret_report,
+    struct pv_error *e);
+
+/* The same with options; NULL is the default. */
+PV_MUST_USE int pv_plan_program_with(const struct pv_plan *plan,
+    struct pv_usart *u, const struct pv_plan_options *opt,
     const struct pv_progress *progress, struct pv_plan_report *ret_report,
     struct pv_error *e);
 

@@ -56,6 +56,51 @@ enum pv_usart_op {
 	PV_OP_GET_CHECKSUM = 0xa1,
 };
 
+/*
+ * How boards wire reset and boot pins to DTR and RTS, as text: steps divided
+ * by commas, "dtr" and "rts" assert a line (the pin of a TTL adapter goes
+ * low), "-dtr" and "-rts" release it, a number waits that many milliseconds.
+ * Or the name of a preset, see pv_reset_preset. "" is no sequence.
+ */
+#define PV_RESET_STEPS 24U
+struct pv_reset {
+	size_t n;
+	struct pv_reset_step {
+		enum { PV_RESET_DTR, PV_RESET_RTS, PV_RESET_WAIT } kind;
+		int value; /* 0, 1; milliseconds */
+	} steps[PV_RESET_STEPS];
+};
+/* PV_E_USAGE. */
+PV_MUST_USE int pv_reset_parse(
+    const char *text, struct pv_reset *ret_reset, struct pv_error *e);
+/* Preset number i: name, steps and wiring; false past the last. */
+bool pv_reset_preset(size_t i, const char **ret_name, const char **ret_steps,
+    const char **ret_wiring);
+/* Play it on a link. PV_E_UNSUPPORTED where the port has no such line. */
+PV_MUST_USE int pv_reset_run(const struct pv_reset *reset,
+    const struct pv_link *link, struct pv_error *e);
+
+/* How a session is opened; all zero is the default. */
+struct pv_usart_options {
+	/* Played first, and where recovery needs a reset; may be NULL. */
+	const struct pv_reset *reset;
+	/* One frame, one answer, always; else command and address go out in
+	 * one write once a frame of that kind has worked. */
+	bool lockstep;
+	/* Whole write frames in one write, where that is safe. */
+	bool coalesce;
+};
+
+/* How frames went out, for the account of a session. */
+struct pv_usart_counters {
+	uint64_t blocks_lockstep, blocks_merged, blocks_coalesced;
+	uint64_t blocks_screened; /* held a command pair: not coalesced */
+	uint64_t reads_lockstep, reads_merged;
+	uint64_t checksums; /* answers of Get Checksum that were used */
+	unsigned fallbacks; /* back to lockstep after a miss */
+	unsigned resets;    /* by the reset line, the first included */
+};
+
 struct pv_usart_info {
 	uint8_t version;	  /* of the protocol: 0x31, 0x40, ... */
 	uint8_t version_bytes[2]; /* the two bytes of Get Version */
@@ -73,12 +118,17 @@ struct pv_usart_info {
 PV_MUST_USE int pv_usart_open(const struct pv_link *link,
     const struct pv_progress *progress, struct pv_usart **ret_u,
     struct pv_error *e);
+/* The same with options, which are copied. */
+PV_MUST_USE int pv_usart_open_with(const struct pv_link *link,
+    const struct pv_progress *progress, const struct pv_usart_options *opt,
+    struct pv_usart **ret_u, struct pv_error *e);
 void pv_usart_free(struct pv_usart *u);
 
 const struct pv_usart_info *pv_usart_info(const struct pv_usart *u);
 bool pv_usart_has(const struct pv_usart *u, enum pv_usart_op op);
 /* Things tried again so far, over the whole session. */
 unsigned pv_usart_retries(const struct pv_usart *u);
+const struct pv_usart_counters *pv_usart_counters(const struct pv_usart *u);
 /* "2 retries on the line": the caller counts one of its own (a packet). */
 void pv_usart_count_retry(
     struct pv_usart *u, const char *step, uint64_t address, const char *text);
@@ -122,6 +172,50 @@ PV_MUST_USE int pv_usart_erase(
     struct pv_usart *u, const uint32_t *sectors, size_t n, struct pv_error *e);
 /* Erase all flash. Parts without mass erase refuse: PV_E_NACK. */
 PV_MUST_USE int pv_usart_erase_all(struct pv_usart *u, struct pv_error *e);
+
+/*
+ * Get Checksum (AN3155 3.13): CRC over whole 32-bit words of the device's
+ * memory, polynomial 0x04C11DB7, initial value 0xFFFFFFFF, no reflection, no
+ * final XOR, words little-endian. Documents and parts differ about it, so it
+ * is used only after the answer for one block that was also read agreed with
+ * the formula: *ret_usable. False when the device has no such command.
+ */
+PV_MUST_USE int pv_usart_checksum_probe(
+    struct pv_usart *u, uint32_t addr, bool *ret_usable, struct pv_error *e);
+/* Address and length multiples of 4; after a probe said that it is usable. */
+PV_MUST_USE int pv_usart_checksum(struct pv_usart *u, uint32_t addr, size_t len,
+    uint32_t *ret_crc, struct pv_error *e);
+/* The formula; begin with PV_USART_CRC_INIT. `len` is a multiple of 4. */
+#define PV_USART_CRC_INIT 0xffffffffU
+uint32_t pv_usart_crc(uint32_t crc, const uint8_t *data, size_t len);
+
+/*
+ * Write-protect the sectors with these codes and no others: the device takes
+ * the list as the whole set and does not check the codes. It restarts then on
+ * some families; the session is there again when 0 is returned. The device's
+ * ACK is no proof. PV_E_RANGE: codes beyond the part's sectors, or twice.
+ */
+PV_MUST_USE int pv_usart_write_protect(
+    struct pv_usart *u, const uint8_t *codes, size_t n, struct pv_error *e);
+PV_MUST_USE int pv_usart_write_unprotect(
+    struct pv_usart *u, struct pv_error *e);
+/* Readout protection level 1; proven by a read that is refused. */
+PV_MUST_USE int pv_usart_readout_protect(
+    struct pv_usart *u, struct pv_error *e);
+/* Lifts level 1 and ERASES ALL FLASH; proven by a read that works. */
+PV_MUST_USE int pv_usart_readout_unprotect(
+    struct pv_usart *u, struct pv_error *e);
+
+/*
+ * The option bytes: the whole area of the chip description. Writing takes all
+ * of it in one frame, after which the device restarts; then it is read back.
+ * PV_E_VERIFY names the first byte that differs. With read protection among
+ * the new options they cannot be read: *ret_protected, and 0.
+ */
+PV_MUST_USE int pv_usart_read_options(
+    struct pv_usart *u, uint8_t *data, size_t len, struct pv_error *e);
+PV_MUST_USE int pv_usart_write_options(struct pv_usart *u, const uint8_t *data,
+    size_t len, bool *ret_protected, struct pv_error *e);
 
 /* Start the program at `addr` (its vector table). The session ends. */
 PV_MUST_USE int pv_usart_go(

@@ -43,8 +43,8 @@ pages_timeout(const struct pv_usart *u, size_t n)
 	return ms < T_ERASE_MAX ? (int)ms : T_ERASE_MAX;
 }
 
-static int
-mass_timeout(const struct pv_usart *u)
+int
+pv_us_mass_ms(const struct pv_usart *u)
 {
 	const struct pv_chip *c = u->chip;
 	uint64_t ms = T_MASS;
@@ -86,14 +86,8 @@ erase_frame(struct pv_usart *u, enum pv_usart_op op, const uint8_t *frame,
 			return 0;
 		u->accepted = false;
 		r = pv_us_recover(u, r, attempt, e);
-		if (r == PV_E_NACK && opcode) {
-			(void)pv_us_fail(u, PV_E_PROTECTED, e,
-			    "refused (NACK to the command): the chip is read "
-			    "protected");
-			return pv_hint(e,
-			    "protection level 1 opens only by erasing it all; "
-			    "a higher level never opens");
-		}
+		if (r == PV_E_NACK && opcode)
+			return pv_us_protected(u, e);
 		if (r != 0)
 			return r;
 		/*
@@ -188,7 +182,7 @@ pv_usart_erase_all(struct pv_usart *u, struct pv_error *e)
 		return r;
 	if (op == PV_OP_ERASE)
 		return erase_frame(
-		    u, op, all_short, sizeof(all_short), mass_timeout(u), e);
+		    u, op, all_short, sizeof(all_short), pv_us_mass_ms(u), e);
 	return erase_frame(
-	    u, op, all_extended, sizeof(all_extended), mass_timeout(u), e);
+	    u, op, all_extended, sizeof(all_extended), pv_us_mass_ms(u), e);
 }

@@ -145,18 +145,37 @@ pv_us_ack(
 			return pv_wrap(e, "%s", u->step);
 	} while (b == BUSY && ++skipped < SKIP_LIMIT);
 	if (b == ACK) {
-		u->n_sent = 0;
+		memmove(u->sent, u->sent + (u->n_sent - u->ahead), u->ahead);
+		u->n_sent = u->ahead;
 		return 0;
 	}
 	if (b != NACK)
 		return pv_us_fail(u, PV_E_DEVICE, e,
 		    "unexpected answer 0x%02x to %s", b, what);
+	/*
+	 * What went out behind the refused frame was taken for commands: half
+	 * a pair may be left, so the device is not known to be ready.
+	 */
+	u->stray = u->ahead > 0;
+	if (!u->stray)
+		u->n_sent = 0;
 	/* A second NACK is the same refusal (U8), under read protection. */
-	u->n_sent = 0;
 	r = pv_us_quiet(u, T_TURN, e);
 	if (r != 0)
 		return r;
 	return pv_us_fail(u, PV_E_NACK, e, "device refused %s (NACK)", what);
+}
+
+int
+pv_us_ack_ahead(struct pv_usart *u, const char *what, size_t ahead,
+    int timeout_ms, struct pv_error *e)
+{
+	int r;
+
+	u->ahead = ahead < u->n_sent ? ahead : u->n_sent;
+	r = pv_us_ack(u, what, timeout_ms, e);
+	u->ahead = 0;
+	return r;
 }
 
 int
@@ -187,15 +206,80 @@ int
 pv_us_command(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e)
 {
 	uint8_t pair[2] = { (uint8_t)op, (uint8_t) ~(unsigned)op };
+	int64_t began, took;
 	char what[32];
 	int r;
 
 	(void)snprintf(what, sizeof(what), "command 0x%02x", (unsigned)op);
 	u->n_sent = 0;
+	u->merged = false;
+	began = pv_now_us();
 	r = pv_us_send(u, pair, sizeof(pair), e);
+	if (r == 0)
+		r = pv_us_ack(u, what, T_ANSWER, e);
 	if (r != 0)
 		return r;
-	return pv_us_ack(u, what, T_ANSWER, e);
+	took = pv_now_us() - began;
+	if (u->turn_us == 0 || took < u->turn_us)
+		u->turn_us = took;
+	return 0;
+}
+
+void
+pv_us_head(uint8_t f[HEAD], enum pv_usart_op op, uint32_t addr)
+{
+	f[0] = (uint8_t)op;
+	f[1] = (uint8_t) ~(unsigned)op;
+	pv_put_u32be(f + 2, addr);
+	f[6] = pv_us_xor(f + 2, 4);
+}
+
+/*
+ * Opcodes that change something, begin a frame that could, or end the
+ * session; with the no-stretch twins of the I2C family, which a device may
+ * know without listing them.
+ */
+static bool
+changes(uint8_t op)
+{
+	static const uint8_t list[] = { 0x21, 0x31, 0x32, 0x43, 0x44, 0x45,
+		0x50, 0x51, 0x63, 0x64, 0x73, 0x74, 0x82, 0x83, 0x92, 0x93 };
+
+	return memchr(list, op, sizeof(list)) != NULL;
+}
+
+bool
+pv_us_has_pair(const uint8_t *data, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < len; i++)
+		if ((data[i] ^ data[i + 1]) == 0xff && changes(data[i]))
+			return true;
+	return false;
+}
+
+int
+pv_us_need(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e)
+{
+	if (pv_usart_has(u, op))
+		return 0;
+	return pv_us_fail(u, PV_E_DEVICE, e,
+	    "the bootloader has no command 0x%02x", (unsigned)op);
+}
+
+/*
+ * A refusal of the opcode, while Get is answered, is read protection: only
+ * Get, Get Version, Get ID and Readout Unprotect work then (U15).
+ */
+int
+pv_us_protected(struct pv_usart *u, struct pv_error *e)
+{
+	(void)pv_us_fail(u, PV_E_PROTECTED, e,
+	    "refused (NACK to the command): the chip is read protected");
+	return pv_hint(e,
+	    "protection level 1 opens only by erasing it all ('device "
+	    "unprotect --read-protect'); a higher level never opens");
 }
 
 int

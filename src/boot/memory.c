@@ -2,6 +2,8 @@
 /* Read Memory, Write Memory, Go: AN3155 sections 3.4 to 3.6. */
 #include "boot/usart.h"
 
+#include "base/buf.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -50,55 +52,81 @@ check_map(struct pv_usart *u, uint32_t addr, size_t len, bool reading,
 	    pv_chip_flash_base(c));
 }
 
-static int
-need_op(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e)
-{
-	if (pv_usart_has(u, op))
-		return 0;
-	return pv_us_fail(u, PV_E_DEVICE, e,
-	    "the bootloader has no command 0x%02x", (unsigned)op);
-}
-
-/*
- * A refusal of the opcode, while Get is answered, is read protection: only
- * Get, Get Version, Get ID and Readout Unprotect work then (U15).
- */
-static int
-say_protected(struct pv_usart *u, struct pv_error *e)
-{
-	(void)pv_us_fail(u, PV_E_PROTECTED, e,
-	    "refused (NACK to the command): the chip is read protected");
-	return pv_hint(e,
-	    "a chip with protection level 1 opens only by erasing it all; a "
-	    "higher level never opens");
-}
+#define ADAPTER_PACKET 62U  /* FTDI: 64 less two status bytes */
+#define SLOW_TURN_US   5000 /* an ACK at 9600 baud takes 3.4 ms */
 
 /* --- read ------------------------------------------------------------------ */
 
 /* *ret_opcode: it was the opcode that failed. */
 static int
-read_once(struct pv_usart *u, uint32_t addr, uint8_t *data, size_t len,
-    bool *ret_opcode, struct pv_error *e)
+read_lockstep(struct pv_usart *u, uint32_t addr, size_t len, bool *ret_opcode,
+    struct pv_error *e)
 {
-	uint8_t n[2];
+	uint8_t n[2] = { (uint8_t)(len - 1U), (uint8_t) ~(len - 1U) };
 	int r;
 
-	*ret_opcode = true;
 	r = pv_us_command(u, PV_OP_READ, e);
 	if (r != 0)
 		return r;
 	*ret_opcode = false;
 	r = pv_us_address(u, addr, e);
-	if (r != 0)
-		return r;
-	n[0] = (uint8_t)(len - 1U);
-	n[1] = (uint8_t) ~(len - 1U);
-	r = pv_us_send(u, n, sizeof(n), e);
 	if (r == 0)
-		r = pv_us_ack(u, "the byte count", T_ANSWER, e);
+		r = pv_us_send(u, n, sizeof(n), e);
 	if (r != 0)
 		return r;
-	return pv_us_recv(u, "the data", data, len, T_ANSWER, e);
+	return pv_us_ack(u, "the byte count", T_ANSWER, e);
+}
+
+/*
+ * All three frames in one write (S3). The device must be at its receiver again
+ * within two byte times of each ACK; where it is not, the first miss shows.
+ */
+static int
+read_merged(struct pv_usart *u, const uint8_t *f, size_t size, bool *ret_opcode,
+    struct pv_error *e)
+{
+	int r;
+
+	u->n_sent = 0;
+	u->merged = true;
+	r = pv_us_send(u, f, size, e);
+	if (r == 0)
+		r = pv_us_ack_ahead(u, "command 0x11", size - 2, T_ANSWER, e);
+	if (r != 0)
+		return r;
+	*ret_opcode = false;
+	r = pv_us_ack_ahead(u, "the address", 2, T_ANSWER, e);
+	if (r != 0)
+		return r;
+	return pv_us_ack(u, "the byte count", T_ANSWER, e);
+}
+
+static int
+read_once(struct pv_usart *u, uint32_t addr, uint8_t *data, size_t len,
+    bool *ret_opcode, struct pv_error *e)
+{
+	uint8_t f[HEAD + 2];
+	bool merge;
+	int r;
+
+	*ret_opcode = true;
+	pv_us_head(f, PV_OP_READ, addr);
+	f[HEAD] = (uint8_t)(len - 1U);
+	f[HEAD + 1] = (uint8_t) ~(len - 1U);
+	merge = !u->opt.lockstep && u->read_worked &&
+		!pv_us_has_pair(f + 1, sizeof(f) - 1);
+	r = merge ? read_merged(u, f, sizeof(f), ret_opcode, e)
+		  : read_lockstep(u, addr, len, ret_opcode, e);
+	if (r == 0)
+		r = pv_us_recv(u, "the data", data, len, T_ANSWER, e);
+	if (r != 0)
+		return r;
+	if (merge)
+		u->counters.reads_merged++;
+	else
+		u->counters.reads_lockstep++;
+	u->read_worked = true;
+	return 0;
 }
 
 static int
@@ -115,10 +143,23 @@ read_block(struct pv_usart *u, uint32_t addr, uint8_t *data, size_t len,
 			return 0;
 		r = pv_us_recover(u, r, attempt, e);
 		if (r == PV_E_NACK && opcode)
-			return say_protected(u, e);
+			return pv_us_protected(u, e);
 		if (r != 0)
 			return r;
 	}
+}
+
+/*
+ * USB adapters hand on 62 bytes at a time, and what is left over only when
+ * their latency timer runs out. Where that shows, ask for so much that with
+ * its three ACKs the answer is four whole packets.
+ */
+static size_t
+read_step(const struct pv_usart *u)
+{
+	if (u->opt.lockstep || u->turn_us < SLOW_TURN_US)
+		return PV_USART_BLOCK;
+	return 4U * ADAPTER_PACKET - 3U;
 }
 
 int
@@ -132,11 +173,13 @@ pv_usart_read(struct pv_usart *u, uint32_t addr, void *data, size_t len,
 	pv_us_step_at(u, "read", addr);
 	r = check_map(u, addr, len, true, e);
 	if (r == 0)
-		r = need_op(u, PV_OP_READ, e);
+		r = pv_us_need(u, PV_OP_READ, e);
 	while (r == 0 && len > 0) {
 		if (pv_progress_cancelled(u->progress))
 			return pv_us_fail(u, PV_E_INTERRUPTED, e, "stopped");
-		n = len < PV_USART_BLOCK ? len : PV_USART_BLOCK;
+		n = read_step(u);
+		if (n > len)
+			n = len;
 		pv_us_step_at(u, "read", addr);
 		r = read_block(u, addr, p, n, e);
 		p += n;
@@ -154,7 +197,7 @@ pv_usart_probe_protection(
 	int r;
 
 	pv_us_step_at(u, "read", addr);
-	r = need_op(u, PV_OP_READ, e);
+	r = pv_us_need(u, PV_OP_READ, e);
 	if (r != 0)
 		return r;
 	r = read_block(u, addr, word, sizeof(word), e);
@@ -183,30 +226,117 @@ write_timeout(const struct pv_usart *u, size_t len)
 	return (int)(us / 1000U) + T_MARGIN;
 }
 
+/* How much of a write goes out in one piece. */
+enum write_mode {
+	WRITE_LOCKSTEP, /* three frames, each after the ACK before it */
+	WRITE_MERGED,	/* opcode and address together (S3) */
+	WRITE_WHOLE,	/* everything (S4) */
+};
+
+/*
+ * The whole of a frame at once only between two addresses of one bank that
+ * were written in lockstep, so that the device will not refuse the address
+ * and take the data for commands, and never data with a command pair in it.
+ */
+static enum write_mode
+write_mode(struct pv_usart *u, uint32_t addr, const uint8_t *f, size_t size)
+{
+	if (u->opt.lockstep || !u->write_worked ||
+	    pv_us_has_pair(f + 1, HEAD - 1))
+		return WRITE_LOCKSTEP;
+	if (!u->opt.coalesce || addr < u->safe_lo ||
+	    addr + (size - HEAD - 2U) > u->safe_hi)
+		return WRITE_MERGED;
+	if (pv_us_has_pair(f + 1, size - 1)) {
+		u->counters.blocks_screened++;
+		return WRITE_MERGED;
+	}
+	return WRITE_WHOLE;
+}
+
+/* A frame with its own address ACK has worked here. */
+static void
+note_range(struct pv_usart *u, uint32_t addr, size_t len)
+{
+	uint32_t lo = addr, hi = addr + (uint32_t)len;
+
+	u->write_worked = true;
+	if (u->chip == NULL || !pv_chip_in_flash(u->chip, addr, len, NULL))
+		return;
+	if (u->safe_hi != 0) {
+		if (u->safe_lo < lo)
+			lo = u->safe_lo;
+		if (u->safe_hi > hi)
+			hi = u->safe_hi;
+		if (!pv_chip_in_flash(u->chip, lo, hi - lo, NULL)) {
+			lo = addr; /* another bank */
+			hi = addr + (uint32_t)len;
+		}
+	}
+	u->safe_lo = lo;
+	u->safe_hi = hi;
+}
+
+static int
+write_head(struct pv_usart *u, enum write_mode mode, const uint8_t *f,
+    size_t size, bool *ret_opcode, bool *ret_sent, struct pv_error *e)
+{
+	size_t first = mode == WRITE_WHOLE ? size : HEAD;
+	int r;
+
+	if (mode == WRITE_LOCKSTEP) {
+		r = pv_us_command(u, PV_OP_WRITE, e);
+		if (r != 0)
+			return r;
+		*ret_opcode = false;
+		return pv_us_address(u, pv_get_u32be(f + 2), e);
+	}
+	u->n_sent = 0;
+	u->merged = true;
+	*ret_sent = mode == WRITE_WHOLE;
+	r = pv_us_send(u, f, first, e);
+	if (r == 0)
+		r = pv_us_ack_ahead(u, "command 0x31", first - 2, T_ANSWER, e);
+	if (r != 0)
+		return r;
+	*ret_opcode = false;
+	return pv_us_ack_ahead(u, "the address", first - HEAD, T_ANSWER, e);
+}
+
 static int
 write_once(struct pv_usart *u, uint32_t addr, const uint8_t *data, size_t len,
     bool *ret_opcode, bool *ret_sent, struct pv_error *e)
 {
-	uint8_t f[1 + PV_USART_BLOCK + 1];
+	uint8_t f[HEAD + 1 + PV_USART_BLOCK + 1];
+	size_t size = HEAD + 1 + len + 1;
+	enum write_mode mode;
 	int r;
 
 	*ret_opcode = true;
 	*ret_sent = false;
-	r = pv_us_command(u, PV_OP_WRITE, e);
+	pv_us_head(f, PV_OP_WRITE, addr);
+	f[HEAD] = (uint8_t)(len - 1U);
+	memcpy(f + HEAD + 1, data, len);
+	f[size - 1] = pv_us_xor(f + HEAD, 1 + len);
+	mode = write_mode(u, addr, f, size);
+	r = write_head(u, mode, f, size, ret_opcode, ret_sent, e);
+	if (r == 0 && mode != WRITE_WHOLE) {
+		*ret_sent = true;
+		r = pv_us_send(u, f + HEAD, size - HEAD, e);
+	}
+	if (r == 0)
+		r = pv_us_ack(u, "the data", write_timeout(u, len), e);
 	if (r != 0)
 		return r;
-	*ret_opcode = false;
-	r = pv_us_address(u, addr, e);
-	if (r != 0)
-		return r;
-	f[0] = (uint8_t)(len - 1U);
-	memcpy(f + 1, data, len);
-	f[1 + len] = pv_us_xor(f, 1 + len);
-	*ret_sent = true;
-	r = pv_us_send(u, f, len + 2U, e);
-	if (r != 0)
-		return r;
-	return pv_us_ack(u, "the data", write_timeout(u, len), e);
+	if (mode == WRITE_WHOLE)
+		u->counters.blocks_coalesced++;
+	else if (mode == WRITE_MERGED)
+		u->counters.blocks_merged++;
+	else
+		u->counters.blocks_lockstep++;
+	if (mode != WRITE_WHOLE)
+		note_range(u, addr, len);
+	return 0;
 }
 
 /*
@@ -246,7 +376,7 @@ check_frame(struct pv_usart *u, uint32_t addr, size_t len, struct pv_error *e)
 
 	r = check_map(u, addr, len, false, e);
 	if (r == 0)
-		r = need_op(u, PV_OP_WRITE, e);
+		r = pv_us_need(u, PV_OP_WRITE, e);
 	if (r != 0)
 		return r;
 	if (u->chip != NULL && pv_chip_in_ram(u->chip, addr, len))
@@ -282,7 +412,7 @@ pv_usart_write(struct pv_usart *u, uint32_t addr, const void *data, size_t len,
 			return 0;
 		r = pv_us_recover(u, r, attempt, e);
 		if (r == PV_E_NACK && opcode)
-			return say_protected(u, e);
+			return pv_us_protected(u, e);
 		if (r != 0)
 			return r;
 		if (!sent)
@@ -313,7 +443,7 @@ pv_usart_go(struct pv_usart *u, uint32_t addr, struct pv_error *e)
 	pv_us_step_at(u, "go", addr);
 	r = check_map(u, addr, 8, false, e); /* stack pointer and entry */
 	if (r == 0)
-		r = need_op(u, PV_OP_GO, e);
+		r = pv_us_need(u, PV_OP_GO, e);
 	if (r != 0)
 		return r;
 	for (attempt = 1;; attempt++) {
@@ -333,7 +463,7 @@ pv_usart_go(struct pv_usart *u, uint32_t addr, struct pv_error *e)
 			return r;
 		r = pv_us_recover(u, r, attempt, e);
 		if (r == PV_E_NACK && opcode)
-			return say_protected(u, e);
+			return pv_us_protected(u, e);
 		if (r != 0)
 			return r;
 	}

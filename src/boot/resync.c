@@ -41,6 +41,9 @@ choose_filler(const struct pv_usart *u)
 	for (i = 0; i < u->n_sent; i++)
 		count[u->sent[i]]++;
 	for (v = 2; v < 256; v += 2) {
+		/* With half a pair left over it must not make a command. */
+		if (pv_usart_has(u, (enum pv_usart_op)(0xffU - v)))
+			continue;
 		if (count[v] == 0)
 			return (uint8_t)v;
 		if (count[v] < count[best])
@@ -129,6 +132,9 @@ pv_us_resync(struct pv_usart *u, struct pv_error *e)
 	r = pv_us_quiet(u, T_TURN + pv_us_wire_ms(u, 2), e);
 	if (r != 0)
 		return r;
+	/* The only certain way, inside a data frame too (R2). */
+	if (u->opt.reset != NULL && !u->installing)
+		return pv_us_reset(u, e);
 	x = choose_filler(u);
 	pv_log(
 	    PV_LOG_DEBUG, "%s: resynchronizing with filler 0x%02x", u->step, x);
@@ -148,6 +154,8 @@ pv_us_resync(struct pv_usart *u, struct pv_error *e)
 	}
 	if (r != PV_E_TIMEOUT)
 		return pv_wrap(e, "%s", u->step);
+	if (u->opt.reset != NULL)
+		return pv_us_reset(u, e);
 	(void)pv_us_fail(u, PV_E_TIMEOUT, e,
 	    "the device stopped answering and does not come back");
 	return pv_hint(e,
@@ -168,12 +176,20 @@ pv_us_recover(
 		return pv_fail(e, PV_E_INTERRUPTED, "%s: stopped", u->step);
 	if (e != NULL)
 		first = *e;
+	if (u->merged) {
+		pv_log(PV_LOG_INFO,
+		    "%s: one frame at a time from here on, after: %s", u->step,
+		    first.msg);
+		u->opt.lockstep = true;
+		u->counters.fallbacks++;
+	}
 	/*
 	 * A NACK leaves the device waiting for a command; but if a stray byte
 	 * made half a pair, every following pair would be off by one.
 	 */
-	if (code != PV_E_NACK || attempt > 1)
+	if (code != PV_E_NACK || attempt > 1 || u->stray)
 		r = pv_us_resync(u, &second);
+	u->merged = u->stray = false;
 	if (r == 0 && attempt < ATTEMPTS) {
 		pv_usart_count_retry(
 		    u, u->step, u->has_address ? u->address : 0, first.msg);

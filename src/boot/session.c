@@ -100,6 +100,7 @@ pv_us_sync(struct pv_usart *u, int timeout_ms, struct pv_error *e)
 		    "supply, RX/TX and the port");
 	}
 	u->info.already_synced = b == NACK;
+	u->safe_lo = u->safe_hi = 0;
 	/* A NACK may come twice, and late noise may follow an ACK. */
 	return b == NACK ? pv_us_quiet(u, T_TURN / 4, e) : 0;
 }
@@ -198,7 +199,28 @@ identify(struct pv_usart *u, struct pv_error *e)
 }
 
 int
+pv_us_reset(struct pv_usart *u, struct pv_error *e)
+{
+	int r;
+
+	r = pv_reset_run(u->opt.reset, &u->link, e);
+	if (r != 0)
+		return pv_wrap(e, "%s", u->step);
+	u->counters.resets++;
+	pv_log(PV_LOG_DEBUG, "%s: reset by the reset sequence", u->step);
+	return pv_us_sync(u, T_SYNC_SECOND, e);
+}
+
+int
 pv_usart_open(const struct pv_link *link, const struct pv_progress *progress,
+    struct pv_usart **ret_u, struct pv_error *e)
+{
+	return pv_usart_open_with(link, progress, NULL, ret_u, e);
+}
+
+int
+pv_usart_open_with(const struct pv_link *link,
+    const struct pv_progress *progress, const struct pv_usart_options *opt,
     struct pv_usart **ret_u, struct pv_error *e)
 {
 	struct pv_usart *u;
@@ -209,9 +231,16 @@ pv_usart_open(const struct pv_link *link, const struct pv_progress *progress,
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	u->link = *link;
 	u->progress = progress;
+	if (opt != NULL)
+		u->opt = *opt;
+	if (u->opt.reset != NULL) {
+		u->reset = *u->opt.reset;
+		u->opt.reset = u->reset.n > 0 ? &u->reset : NULL;
+	}
 	pv_us_step(u, "connect");
 	pv_progress_step(progress, "connect");
-	r = pv_us_sync(u, T_SYNC_SECOND, e);
+	r = u->opt.reset != NULL ? pv_us_reset(u, e)
+				 : pv_us_sync(u, T_SYNC_SECOND, e);
 	if (r == 0)
 		r = identify(u, e);
 	if (r != 0) {
@@ -244,6 +273,12 @@ unsigned
 pv_usart_retries(const struct pv_usart *u)
 {
 	return u->retries;
+}
+
+const struct pv_usart_counters *
+pv_usart_counters(const struct pv_usart *u)
+{
+	return &u->counters;
 }
 
 void

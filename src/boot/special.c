@@ -134,7 +134,9 @@ pv_usart_special(
 
 	(void)snprintf(step, sizeof(step), "special command 0x%04x", s->code);
 	pv_us_step(u, step);
+	u->installing = true;
 	r = special(u, s, e);
+	u->installing = false;
 	pv_us_step(u, "special command");
 	return r;
 }

@@ -39,6 +39,11 @@ struct pv_usart {
 	struct pv_usart_info info;
 	unsigned retries;
 
+	struct pv_usart_options opt; /* opt.reset is NULL or &reset */
+	struct pv_reset reset;
+	bool installing; /* a reset would end what is under way */
+	struct pv_usart_counters counters;
+
 	/* For messages: what is being done, and where. */
 	const char *step;
 	uint32_t address;
@@ -47,8 +52,23 @@ struct pv_usart {
 	/* Sent and not yet acknowledged: the filler must not occur here. */
 	uint8_t sent[SENT_MAX];
 	size_t n_sent;
+	size_t ahead; /* of these, bytes that follow the frame awaited now */
 	/* A filler byte was answered ACK: a broken frame was accepted. */
 	bool accepted;
+
+	/* More than one frame went out at once in this attempt. */
+	bool merged;
+	/* A NACK left bytes behind that the device took for commands. */
+	bool stray;
+	/* Lockstep frames of this kind have worked, so they may be merged. */
+	bool read_worked, write_worked;
+	/* Writes in lockstep have worked at both ends of this range. */
+	uint32_t safe_lo, safe_hi;
+	/* Shortest wait for an ACK seen, microseconds; 0 not known. */
+	int64_t turn_us;
+
+	enum { CRC_UNKNOWN, CRC_TRUSTED, CRC_REFUSED } crc;
+	size_t crc_shape; /* bytes after the initial value; 0 not known */
 };
 
 /* --- frames.c ------------------------------------------------------------ */
@@ -84,6 +104,22 @@ int pv_us_command(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e);
 int pv_us_address(struct pv_usart *u, uint32_t addr, struct pv_error *e);
 uint8_t pv_us_xor(const uint8_t *data, size_t len);
 
+/* Opcode pair, address and its checksum as one piece of 7 bytes. */
+#define HEAD 7U
+void pv_us_head(uint8_t f[HEAD], enum pv_usart_op op, uint32_t addr);
+/* The ACK of a frame that was sent with `ahead` more bytes after it. */
+int pv_us_ack_ahead(struct pv_usart *u, const char *what, size_t ahead,
+    int timeout_ms, struct pv_error *e);
+/*
+ * Would a device that takes these bytes for commands find one that changes
+ * something (R7)? Every pair of neighbors counts.
+ */
+bool pv_us_has_pair(const uint8_t *data, size_t len);
+/* "has no command" unless the device lists it. */
+int pv_us_need(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e);
+/* The error of a refused opcode. */
+int pv_us_protected(struct pv_usart *u, struct pv_error *e);
+
 /* --- resync.c ------------------------------------------------------------ */
 
 /*
@@ -105,5 +141,12 @@ int pv_us_recover(
 
 /* 0x7F and what may come back (U1). */
 int pv_us_sync(struct pv_usart *u, int timeout_ms, struct pv_error *e);
+/* The reset line, when there is one: play the sequence and sync. */
+int pv_us_reset(struct pv_usart *u, struct pv_error *e);
+
+/* --- erase.c -------------------------------------------------------------- */
+
+/* Longest a mass erase may take, milliseconds. */
+int pv_us_mass_ms(const struct pv_usart *u);
 
 #endif

@@ -1,41 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Programming a plan: erase, write, read back. Sectors that do not hold what
- * was written are erased and written once more as a whole; a write unit with
+ * Programming a plan: erase, write, prove. Sectors that do not hold what was
+ * written are erased and written once more as a whole; a write unit with
  * error correction must not be written twice.
  */
 #include "push/plan.h"
+
+#include "base/clock.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROUNDS 3U /* the first and two repairs */
-
-enum block_state {
-	BLOCK_TODO,
-	BLOCK_WRITTEN,
-	BLOCK_PROVEN,
-	BLOCK_BAD,
-};
-
-struct job {
-	const struct pv_plan *plan;
-	struct pv_usart *u;
-	const struct pv_progress *progress;
-	struct pv_plan_report *rep;
-	uint8_t *state;	   /* enum block_state per block */
-	uint32_t *numbers; /* of sectors to erase */
-	uint64_t done, total;
-	/* the first difference of the last round, for the message */
-	uint32_t bad_addr;
-	uint8_t bad_want, bad_got;
-	bool bad_known;
-};
+/* A gap of erased bytes worth a frame of its own behind it. */
+#define GAP    64U
 
 static int
-erase(struct job *j, size_t n, struct pv_error *e)
+erase(struct plan_job *j, size_t n, struct pv_error *e)
 {
+	int64_t began = pv_now_ms();
 	int r;
 
 	if (n == 0)
@@ -48,6 +32,7 @@ erase(struct job *j, size_t n, struct pv_error *e)
 	r = pv_usart_erase(j->u, j->numbers, n, e);
 	if (r == 0)
 		j->rep->erased += n;
+	j->rep->erase_ms += pv_now_ms() - began;
 	return r;
 }
 
@@ -60,8 +45,64 @@ is_blank(const uint8_t *data, size_t len, uint8_t erased)
 	return true;
 }
 
+/*
+ * The next stretch of [*from, len) that is not as erased, in whole write
+ * units; gaps too short to pay for a frame stay inside. 0 at the end.
+ */
+static size_t
+next_span(
+    const uint8_t *data, size_t len, size_t unit, uint8_t erased, size_t *from)
+{
+	size_t at = *from, end, blank = 0;
+
+	while (at < len && is_blank(data + at, unit, erased))
+		at += unit;
+	*from = at;
+	for (end = at; at < len && blank < GAP; at += unit) {
+		if (is_blank(data + at, unit, erased)) {
+			blank += unit;
+			continue;
+		}
+		blank = 0;
+		end = at + unit;
+	}
+	return end - *from;
+}
+
+/* Its sector was erased in this run, so erased units need not be sent. */
 static int
-write_block(struct job *j, size_t i, struct pv_error *e)
+write_flash(
+    struct plan_job *j, size_t i, const uint8_t *data, struct pv_error *e)
+{
+	const struct plan_block *b = &j->plan->blocks[i];
+	uint8_t erased = j->plan->chip->erased;
+	bool damaged = false;
+	uint64_t sent = 0;
+	size_t at = 0, n;
+	int r;
+
+	for (;; at += n) {
+		n = next_span(data, b->len, j->plan->unit, erased, &at);
+		if (n == 0)
+			break;
+		j->rep->state = PV_DEVICE_PARTIAL;
+		r = pv_usart_write(
+		    j->u, b->addr + (uint32_t)at, data + at, n, &damaged, e);
+		if (r != 0)
+			return r;
+		sent += n;
+		if (damaged)
+			break;
+	}
+	j->state[i] = damaged ? BLOCK_BAD : BLOCK_WRITTEN;
+	j->rep->written += sent;
+	if (!damaged)
+		j->rep->skipped += b->len - sent;
+	return 0;
+}
+
+static int
+write_block(struct plan_job *j, size_t i, struct pv_error *e)
 {
 	const struct plan_block *b = &j->plan->blocks[i];
 	uint8_t data[PV_USART_BLOCK];
@@ -72,104 +113,75 @@ write_block(struct job *j, size_t i, struct pv_error *e)
 	if (r != 0)
 		return r;
 	j->rep->address = b->addr;
-	/* Its sector was erased in this run; the read-back proves it. */
-	if (!b->ram && is_blank(data, b->len, j->plan->chip->erased)) {
-		j->state[i] = BLOCK_WRITTEN;
-		j->rep->skipped += b->len;
-		return 0;
+	if (!b->ram) {
+		r = write_flash(j, i, data, e);
+	} else {
+		j->rep->state = PV_DEVICE_PARTIAL;
+		r = pv_usart_write(j->u, b->addr, data, b->len, &damaged, e);
+		j->state[i] = damaged ? BLOCK_BAD : BLOCK_WRITTEN;
+		j->rep->written += b->len;
 	}
-	j->rep->state = PV_DEVICE_PARTIAL;
-	r = pv_usart_write(j->u, b->addr, data, b->len, &damaged, e);
 	if (r != 0)
 		return r;
-	j->state[i] = damaged ? BLOCK_BAD : BLOCK_WRITTEN;
-	j->rep->written += b->len;
+	j->done += b->len;
+	pv_progress_at(j->progress, "write",
+	    j->done < j->total ? j->done : j->total, j->total);
 	return 0;
 }
 
-static void
-note_difference(struct job *j, const struct plan_block *b, const uint8_t *want,
-    const uint8_t *got)
-{
-	size_t k = 0;
-
-	while (k + 1 < b->len && want[k] == got[k])
-		k++;
-	j->bad_addr = b->addr + (uint32_t)k;
-	j->bad_want = want[k];
-	j->bad_got = got[k];
-	j->bad_known = true;
-}
-
+/*
+ * Whole frames at once are safe between two addresses of a bank that have
+ * taken a write each: so the last frame of every bank goes first.
+ */
 static int
-prove_block(struct job *j, size_t i, struct pv_error *e)
-{
-	const struct plan_block *b = &j->plan->blocks[i];
-	uint8_t want[PV_USART_BLOCK], got[PV_USART_BLOCK];
-	int r;
-
-	j->rep->address = b->addr;
-	r = pv_plan_content(j->plan, b, want, e);
-	if (r == 0)
-		r = pv_usart_read(j->u, b->addr, got, b->len, e);
-	if (r != 0)
-		return r;
-	if (memcmp(want, got, b->len) == 0) {
-		j->state[i] = BLOCK_PROVEN;
-		j->rep->verified += b->len;
-		return 0;
-	}
-	if (!j->bad_known)
-		note_difference(j, b, want, got);
-	j->state[i] = BLOCK_BAD;
-	return 0;
-}
-
-/* Write, then read back, the blocks of one kind that are still to do. */
-static int
-pass(struct job *j, bool heads, struct pv_error *e)
+write_ends(struct plan_job *j, struct pv_error *e)
 {
 	const struct pv_plan *p = j->plan;
-	size_t i;
+	const struct pv_flash_bank *bank;
+	uint64_t before;
+	size_t i, k;
 	int r;
+
+	for (k = 0; k < p->chip->n_banks; k++) {
+		bank = &p->chip->banks[k];
+		before = j->rep->written;
+		for (i = p->n_blocks; i-- > 0;) {
+			if (p->blocks[i].ram || p->blocks[i].head ||
+			    j->state[i] != BLOCK_TODO ||
+			    p->blocks[i].addr < bank->base ||
+			    p->blocks[i].addr - bank->base >= bank->size)
+				continue;
+			r = write_block(j, i, e);
+			if (r != 0)
+				return r;
+			if (j->rep->written != before)
+				break; /* not one that was all blank */
+		}
+	}
+	return 0;
+}
+
+/* Write the blocks of one kind that are still to do. */
+static int
+write_all(struct plan_job *j, bool heads, struct pv_error *e)
+{
+	const struct pv_plan *p = j->plan;
+	int64_t began = pv_now_ms();
+	size_t i;
+	int r = 0;
 
 	j->rep->step = "write";
-	for (i = 0; i < p->n_blocks; i++) {
-		if (p->blocks[i].head != heads || j->state[i] != BLOCK_TODO)
-			continue;
-		r = write_block(j, i, e);
-		if (r != 0)
-			return r;
-		j->done += p->blocks[i].len;
-		pv_progress_at(j->progress, "write",
-		    j->done < j->total ? j->done : j->total, j->total);
-	}
-	return 0;
-}
-
-static int
-prove(struct job *j, bool heads, uint64_t *done, struct pv_error *e)
-{
-	const struct pv_plan *p = j->plan;
-	size_t i;
-	int r;
-
-	j->rep->step = "verify";
-	for (i = 0; i < p->n_blocks; i++) {
-		if (p->blocks[i].head != heads || j->state[i] != BLOCK_WRITTEN)
-			continue;
-		r = prove_block(j, i, e);
-		if (r != 0)
-			return r;
-		*done += p->blocks[i].len;
-		pv_progress_at(j->progress, "verify",
-		    *done < j->total ? *done : j->total, j->total);
-	}
-	return 0;
+	if (j->opt.coalesce && !heads)
+		r = write_ends(j, e);
+	for (i = 0; i < p->n_blocks && r == 0; i++)
+		if (p->blocks[i].head == heads && j->state[i] == BLOCK_TODO)
+			r = write_block(j, i, e);
+	j->rep->write_ms += pv_now_ms() - began;
+	return r;
 }
 
 static size_t
-count(const struct job *j, enum block_state s, bool heads)
+count(const struct plan_job *j, enum block_state s, bool heads)
 {
 	size_t i, n = 0;
 
@@ -181,7 +193,7 @@ count(const struct job *j, enum block_state s, bool heads)
 
 /* Sectors with a bad block lose all their blocks; RAM is just rewritten. */
 static int
-repair(struct job *j, struct pv_error *e)
+repair(struct plan_job *j, struct pv_error *e)
 {
 	const struct pv_plan *p = j->plan;
 	size_t i, k, n = 0;
@@ -211,33 +223,42 @@ repair(struct job *j, struct pv_error *e)
 	return erase(j, n, e);
 }
 
+/* All but the first frames of runs, then those; *ret_good when all hold. */
 static int
-program(struct job *j, struct pv_error *e)
+round_once(struct plan_job *j, bool *ret_good, struct pv_error *e)
 {
-	uint64_t verified = 0;
-	unsigned round;
+	bool heads;
+	int k, r;
+
+	*ret_good = false;
+	for (k = 0; k < 2; k++) {
+		heads = k == 1;
+		r = write_all(j, heads, e);
+		if (r == 0)
+			r = pv_plan_prove(j, heads, e);
+		if (r != 0)
+			return r;
+		if (count(j, BLOCK_BAD, heads) != 0)
+			return 0;
+	}
+	*ret_good = true;
+	return 0;
+}
+
+static int
+program(struct plan_job *j, struct pv_error *e)
+{
+	bool good = false;
+	unsigned n;
 	int r;
 
-	for (round = 0; round < ROUNDS; round++) {
-		if (round > 0) {
-			r = repair(j, e);
-			if (r != 0)
-				return r;
-		}
-		verified = j->rep->verified;
-		r = pass(j, false, e);
+	for (n = 0; n < ROUNDS; n++) {
+		r = n > 0 ? repair(j, e) : 0;
 		if (r == 0)
-			r = prove(j, false, &verified, e);
+			r = round_once(j, &good, e);
 		if (r != 0)
 			return r;
-		if (count(j, BLOCK_BAD, false) != 0)
-			continue;
-		r = pass(j, true, e);
-		if (r == 0)
-			r = prove(j, true, &verified, e);
-		if (r != 0)
-			return r;
-		if (count(j, BLOCK_BAD, true) == 0) {
+		if (good) {
 			j->rep->state = PV_DEVICE_DONE;
 			return 0;
 		}
@@ -253,20 +274,22 @@ program(struct job *j, struct pv_error *e)
 }
 
 int
-pv_plan_program(const struct pv_plan *plan, struct pv_usart *u,
-    const struct pv_progress *progress, struct pv_plan_report *ret_report,
-    struct pv_error *e)
+pv_plan_program_with(const struct pv_plan *plan, struct pv_usart *u,
+    const struct pv_plan_options *opt, const struct pv_progress *progress,
+    struct pv_plan_report *ret_report, struct pv_error *e)
 {
-	struct job j = {
+	struct plan_job j = {
 		.plan = plan,
 		.u = u,
 		.progress = progress,
 		.rep = ret_report,
 		.total = plan->padded,
 	};
-	size_t i;
-	int r;
+	size_t i, n = 0;
+	int r = 0;
 
+	if (opt != NULL)
+		j.opt = *opt;
 	memset(ret_report, 0, sizeof(*ret_report));
 	ret_report->state = PV_DEVICE_UNCHANGED;
 	ret_report->step = "erase";
@@ -274,19 +297,34 @@ pv_plan_program(const struct pv_plan *plan, struct pv_usart *u,
 	/* Never more bad sectors than blocks. */
 	j.numbers =
 	    calloc(plan->n_blocks + plan->n_sectors, sizeof(*j.numbers));
-	if (j.state == NULL || j.numbers == NULL) {
+	j.changed = calloc(plan->n_sectors + 1, sizeof(*j.changed));
+	if (j.state == NULL || j.numbers == NULL || j.changed == NULL) {
 		r = pv_fail(e, PV_E_NOMEM, "out of memory");
 		goto out;
 	}
+	if (j.opt.only_changed)
+		r = pv_plan_compare(&j, e);
 	for (i = 0; i < plan->n_sectors; i++)
-		j.numbers[i] = plan->sectors[i].s.number;
-	r = erase(&j, plan->n_sectors, e);
+		if (!j.opt.only_changed || j.changed[i])
+			j.numbers[n++] = plan->sectors[i].s.number;
+	ret_report->kept = plan->n_sectors - n;
+	if (r == 0)
+		r = erase(&j, n, e);
 	if (r == 0)
 		r = program(&j, e);
 out:
 	free(j.state);
 	free(j.numbers);
+	free(j.changed);
 	return r;
+}
+
+int
+pv_plan_program(const struct pv_plan *plan, struct pv_usart *u,
+    const struct pv_progress *progress, struct pv_plan_report *ret_report,
+    struct pv_error *e)
+{
+	return pv_plan_program_with(plan, u, NULL, progress, ret_report, e);
 }
 
 /* --- compare only ------------------------------------------------------------- */

@@ -42,6 +42,39 @@ struct pv_plan {
 	struct plan_block *blocks;
 };
 
+/* --- programming: plain.c, prove.c ------------------------------------------ */
+
+enum block_state {
+	BLOCK_TODO,
+	BLOCK_WRITTEN,
+	BLOCK_PROVEN,
+	BLOCK_BAD,
+};
+
+struct plan_job {
+	const struct pv_plan *plan;
+	struct pv_usart *u;
+	struct pv_plan_options opt;
+	const struct pv_progress *progress;
+	struct pv_plan_report *rep;
+	uint8_t *state;	   /* enum block_state per block */
+	uint32_t *numbers; /* of sectors to erase */
+	bool *changed;	   /* per sector */
+	uint64_t done, total;
+	bool use_checksum; /* it was probed and agreed */
+	bool probed;
+	/* the first difference of the last round, for the message */
+	uint32_t bad_addr;
+	uint8_t bad_want, bad_got;
+	bool bad_known;
+};
+
+/* Prove the blocks of one kind that are written: BLOCK_PROVEN or BLOCK_BAD. */
+PV_MUST_USE int pv_plan_prove(
+    struct plan_job *j, bool heads, struct pv_error *e);
+/* Fill in `changed`, and BLOCK_PROVEN for every block of the others. */
+PV_MUST_USE int pv_plan_compare(struct plan_job *j, struct pv_error *e);
+
 /* What a block has to hold, padding included. */
 PV_MUST_USE int pv_plan_content(const struct pv_plan *p,
     const struct plan_block *b, uint8_t *data, struct pv_error *e);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Get Checksum (0xA1), AN3155 3.13. Parts differ in how many ACKs come before
+ * the value, and some may ignore polynomial and initial value: one block that
+ * is also read decides whether the command is used at all.
+ */
+#include "boot/usart.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <string.h>
+
+#define POLYNOMIAL  0x04c11db7U
+#define PROBE	    256U
+#define ANSWER_MIN  5U /* crc4 xor */
+#define ANSWER_MAX  7U /* ACK ACK crc4 xor */
+#define GAP_MS	    30
+/* The slowest unit: a software CRC of about 100 KiB a second. */
+#define CRC_MS(len) (1000 + (int)((len) / 100U))
+
+uint32_t
+pv_usart_crc(uint32_t crc, const uint8_t *data, size_t len)
+{
+	unsigned k;
+
+	for (; len >= 4; len -= 4, data += 4) {
+		crc ^= pv_get_u32le(data);
+		for (k = 0; k < 32; k++)
+			crc = (crc & 0x80000000U) != 0 ? (crc << 1) ^ POLYNOMIAL
+						       : crc << 1;
+	}
+	return crc;
+}
+
+static int
+field(struct pv_usart *u, const char *what, uint32_t value, bool last,
+    struct pv_error *e)
+{
+	uint8_t f[5];
+	int r;
+
+	pv_put_u32be(f, value);
+	f[4] = pv_us_xor(f, 4);
+	r = pv_us_send(u, f, sizeof(f), e);
+	if (r != 0 || last)
+		return r;
+	return pv_us_ack(u, what, T_ANSWER, e);
+}
+
+/*
+ * The answer in any of its shapes: "79 79 crc4 xor" (AN3155), "79 crc4 xor",
+ * "crc4 xor", by length: a byte 79 may be part of the value. Once the shape is
+ * known there is no need to wait for the end.
+ */
+static int
+answer(struct pv_usart *u, size_t len, uint32_t *ret_crc, struct pv_error *e)
+{
+	int wait = CRC_MS(len) + pv_us_wire_ms(u, 12);
+	int64_t deadline = pv_now_ms() + wait;
+	size_t most = u->crc_shape != 0 ? u->crc_shape : ANSWER_MAX;
+	size_t n = 0, i;
+	uint8_t f[ANSWER_MAX];
+	int r = 0;
+
+	while (n < most) {
+		if (n == 1 && f[0] == NACK)
+			deadline = pv_now_ms() + GAP_MS + pv_us_wire_ms(u, 8);
+		else if (n >= ANSWER_MIN)
+			deadline = pv_now_ms() + GAP_MS + pv_us_wire_ms(u, 2);
+		r = pv_us_byte(u, &f[n], deadline, e);
+		if (r != 0)
+			break;
+		n++;
+	}
+	if (r != 0 && r != PV_E_TIMEOUT)
+		return pv_wrap(e, "%s", u->step);
+	if (n == 1 && f[0] == NACK) {
+		u->n_sent = 0;
+		return pv_us_fail(
+		    u, PV_E_NACK, e, "device refused the checksum (NACK)");
+	}
+	if (n < ANSWER_MIN || (u->crc_shape != 0 && n != u->crc_shape))
+		return pv_us_fail(u, PV_E_TIMEOUT, e,
+		    "%zu bytes of a checksum came in %d.%d s", n, wait / 1000,
+		    wait % 1000 / 100);
+	for (i = 0; i < n - ANSWER_MIN; i++)
+		if (f[i] != ACK)
+			break;
+	if (i != n - ANSWER_MIN || pv_us_xor(f + i, ANSWER_MIN) != 0)
+		return pv_us_fail(u, PV_E_DEVICE, e,
+		    "answer to Get Checksum is damaged (%zu bytes)", n);
+	u->n_sent = 0;
+	u->crc_shape = n;
+	*ret_crc = pv_get_u32be(f + i);
+	return 0;
+}
+
+static int
+checksum_once(struct pv_usart *u, uint32_t addr, size_t len, uint32_t *ret_crc,
+    struct pv_error *e)
+{
+	int r;
+
+	r = pv_us_command(u, PV_OP_GET_CHECKSUM, e);
+	if (r == 0)
+		r = field(u, "the address", addr, false, e);
+	if (r == 0)
+		r = field(u, "the size", (uint32_t)(len / 4), false, e);
+	if (r == 0)
+		r = field(u, "the polynomial", POLYNOMIAL, false, e);
+	if (r == 0)
+		r = field(u, "the initial value", PV_USART_CRC_INIT, true, e);
+	return r != 0 ? r : answer(u, len, ret_crc, e);
+}
+
+static int
+checksum(struct pv_usart *u, uint32_t addr, size_t len, uint32_t *ret_crc,
+    struct pv_error *e)
+{
+	unsigned attempt;
+	int r;
+
+	pv_us_step_at(u, "checksum", addr);
+	for (attempt = 1;; attempt++) {
+		r = checksum_once(u, addr, len, ret_crc, e);
+		if (r == 0)
+			return 0;
+		r = pv_us_recover(u, r, attempt, e);
+		if (r != 0)
+			return r;
+	}
+}
+
+int
+pv_usart_checksum_probe(
+    struct pv_usart *u, uint32_t addr, bool *ret_usable, struct pv_error *e)
+{
+	uint8_t block[PROBE] = { 0 };
+	uint32_t crc = 0;
+	int r;
+
+	if (!pv_usart_has(u, PV_OP_GET_CHECKSUM))
+		u->crc = CRC_REFUSED;
+	if (u->crc != CRC_UNKNOWN) {
+		*ret_usable = u->crc == CRC_TRUSTED;
+		return 0;
+	}
+	r = pv_usart_read(u, addr, block, sizeof(block), e);
+	if (r != 0)
+		return r;
+	r = checksum(u, addr, sizeof(block), &crc, e);
+	/* Refused or not understood: then it is not there for us. */
+	if (r == PV_E_LINK || r == PV_E_INTERRUPTED)
+		return r;
+	if (r == 0 && crc == pv_usart_crc(PV_USART_CRC_INIT, block, PROBE)) {
+		u->crc = CRC_TRUSTED;
+	} else {
+		u->crc = CRC_REFUSED;
+		pv_log(PV_LOG_INFO,
+		    "Get Checksum does not agree with what was read (%s); "
+		    "reading back instead",
+		    r != 0 && e != NULL ? e->msg : "other value");
+		pv_error_clear(e);
+	}
+	*ret_usable = u->crc == CRC_TRUSTED;
+	return 0;
+}
+
+int
+pv_usart_checksum(struct pv_usart *u, uint32_t addr, size_t len,
+    uint32_t *ret_crc, struct pv_error *e)
+{
+	int r;
+
+	pv_us_step_at(u, "checksum", addr);
+	if (u->crc != CRC_TRUSTED)
+		return pv_us_fail(u, PV_E_DEVICE, e,
+		    "Get Checksum of this device is not known to be right");
+	if (len == 0 || len % 4 != 0 || addr % 4 != 0 ||
+	    (u->chip != NULL && !pv_chip_in_flash(u->chip, addr, len, NULL)))
+		return pv_us_fail(u, PV_E_RANGE, e,
+		    "%zu bytes are not whole words of flash", len);
+	if (pv_progress_cancelled(u->progress))
+		return pv_us_fail(u, PV_E_INTERRUPTED, e, "stopped");
+	r = checksum(u, addr, len, ret_crc, e);
+	if (r == 0)
+		u->counters.checksums++;
+	return r;
+}
