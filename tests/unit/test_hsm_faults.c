@@ -57,6 +57,9 @@ FAULTY(C_GetAttributeValue,
 FAULTY(C_CreateObject,
     (CK_SESSION_HANDLE s, CK_ATTRIBUTE *a, CK_ULONG n, CK_OBJECT_HANDLE *o),
     (s, a, n, o))
+FAULTY(C_SetAttributeValue,
+    (CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, CK_ULONG n),
+    (s, o, a, n))
 FAULTY(C_GenerateKeyPair,
     (CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_ATTRIBUTE *a, CK_ULONG n,
 	CK_ATTRIBUTE *b, CK_ULONG k, CK_OBJECT_HANDLE *p, CK_OBJECT_HANDLE *q),
@@ -125,6 +128,7 @@ fit_fakes(struct pv_hsm *h)
 	FIT(C_FindObjects);
 	FIT(C_GetAttributeValue);
 	FIT(C_CreateObject);
+	FIT(C_SetAttributeValue);
 	FIT(C_DestroyObject);
 	FIT(C_GenerateKeyPair);
 	FIT(C_DeriveKey);
@@ -313,6 +317,62 @@ test_anchor_faults(void **state)
 	} while (left == 0 && n < 100);
 	assert_true(failed >= 3);
 	assert_true(n < 100);
+	shut(h);
+}
+
+/* A token that makes objects but does not change them. */
+static CK_RV
+no_change(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, CK_ULONG n)
+{
+	(void)s;
+	(void)o;
+	(void)a;
+	(void)n;
+	return CKR_ACTION_PROHIBITED;
+}
+
+/* What SoftHSM2 leaves of a value when it dies within a write. */
+static CK_RV
+torn_change(
+    CK_SESSION_HANDLE s, CK_OBJECT_HANDLE o, CK_ATTRIBUTE *a, CK_ULONG n)
+{
+	CK_ATTRIBUTE empty = { .type = a->type, .pValue = a->pValue };
+
+	assert_int_equal(real.C_SetAttributeValue(s, o, &empty, n), CKR_OK);
+	return CKR_DEVICE_ERROR;
+}
+
+static void
+test_anchor_changes(void **state)
+{
+	struct pv_error e = { 0 };
+	uint8_t note[16] = { 0 }, got[PV_ANCHOR_MAX];
+	struct pv_anchor a = { 0 };
+	struct pv_hsm *h;
+
+	(void)state;
+	need_softhsm();
+	h = open_faulty();
+	assert_int_equal(pv_hsm_anchor(h, "changes", &a, &e), 0);
+	for (int i = 1; i <= 20; i++) {
+		size_t len = sizeof(got);
+		bool torn = i == 5 || i == 6 || i == 12;
+
+		fake.C_SetAttributeValue = torn	    ? torn_change
+					   : i > 15 ? no_change
+						    : fake_C_SetAttributeValue;
+		note[7]++;
+		assert_int_equal(a.write(a.ctx, note, sizeof(note), &e),
+		    torn ? PV_E_HSM : 0);
+		/* A torn write loses nothing but itself. */
+		if (torn)
+			note[7]--;
+		assert_int_equal(a.read(a.ctx, got, &len, &e), 0);
+		assert_int_equal(len, sizeof(note));
+		assert_memory_equal(got, note, len);
+	}
+	fake.C_SetAttributeValue = fake_C_SetAttributeValue;
+	pv_anchor_release(&a);
 	shut(h);
 }
 
@@ -716,6 +776,7 @@ main(void)
 		cmocka_unit_test(test_ec_points),
 		cmocka_unit_test(test_wrapper_faults),
 		cmocka_unit_test(test_anchor_faults),
+		cmocka_unit_test(test_anchor_changes),
 		cmocka_unit_test(test_sealer_faults),
 		cmocka_unit_test(test_signer_faults),
 		cmocka_unit_test(test_der_only_module),
