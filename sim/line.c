@@ -4,16 +4,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sim/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -165,27 +164,6 @@ remove_link(struct line *l)
 		unlink(l->link);
 }
 
-static int
-open_signals(struct line *l, sigset_t *ret_old, struct pv_error *e)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	if (sigprocmask(SIG_BLOCK, &set, ret_old) != 0)
-		return pv_fail_errno(e, PV_E_IO, errno, "blocking signals");
-	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (l->signals < 0) {
-		int err = errno;
-
-		sigprocmask(SIG_SETMASK, ret_old, NULL);
-		return pv_fail_errno(e, PV_E_IO, err, "signalfd");
-	}
-	return 0;
-}
-
 static void
 close_line(struct line *l)
 {
@@ -320,12 +298,13 @@ pv_sim_serve(struct pv_sim *sim, const struct pv_sim_line *opt,
 		.master = -1, .slave = -1, .signals = -1, .link = opt->link
 	};
 	enum pv_sim_end end = PV_SIM_STOPPED;
-	sigset_t old;
+	struct pv_sim_signals signals;
 	int r;
 
-	r = open_signals(&l, &old, e);
+	r = pv_sim_signals_open(&signals, e);
 	if (r != 0)
 		return r;
+	l.signals = signals.fd;
 	r = open_pty(&l, e);
 	if (r == 0)
 		r = make_link(&l, e);
@@ -337,8 +316,7 @@ pv_sim_serve(struct pv_sim *sim, const struct pv_sim_line *opt,
 	/* A cut leaves everything as it is, the link included. */
 	if (end != PV_SIM_POWERCUT || r != 0)
 		close_line(&l);
-	close(l.signals);
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	pv_sim_signals_close(&signals);
 	if (r == 0)
 		*ret_end = end;
 	return r;

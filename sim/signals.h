@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside sim/ only: the signals that stop a server, as a descriptor. */
+#ifndef PV_SIM_SIGNALS_H
+#define PV_SIM_SIGNALS_H
+
+#include <signal.h>
+
+#include <provisor/err.h>
+
+struct pv_sim_signals {
+	int fd; /* readable once SIGTERM, SIGINT or SIGHUP came */
+	sigset_t old;
+};
+
+PV_MUST_USE int pv_sim_signals_open(
+    struct pv_sim_signals *s, struct pv_error *e);
+/* Put the signals back as they were. */
+void pv_sim_signals_close(struct pv_sim_signals *s);
+
+#endif
