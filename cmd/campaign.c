@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor campaign: budgets of licenses. */
-#include "cmd/cmd.h"
+#include "cmd/campaign.h"
 #include "cmd/session.h"
 
 #include "base/file.h"
@@ -15,78 +15,7 @@
 
 #define MAX_LICENSES UINT32_MAX
 
-/* --- showing ---------------------------------------------------------------- */
-
-static const char *
-state_name(const struct pv_campaign *c)
-{
-	return c->closed ? "closed" : "operational";
-}
-
-static void
-campaign_json(struct pv_json *o, const struct pv_campaign *c)
-{
-	struct pv_json *trust;
-	char hex[129];
-
-	pv_json_set_str(o, "name", c->name);
-	pv_json_set_hex(o, "id", c->id, sizeof(c->id));
-	pv_json_set_str(o, "state", state_name(c));
-	pv_json_set_str(o, "flow", "sfi");
-	pv_json_set_str(o, "product_id", c->product_id);
-	pv_json_set_str(o, "firmware_id", c->firmware_id);
-	pv_json_set_str(o, "license_profile", c->license_profile);
-	pv_json_set_u64(o, "max_licenses", c->max_licenses);
-	pv_json_set_u64(o, "spent", c->issued);
-	pv_json_set_u64(o, "left", c->max_licenses - c->issued);
-	pv_json_set_str(o, "token", c->token_uri);
-	pv_json_set_str(o, "key", c->oem_key_uri);
-	pv_json_set_str(o, "campaign_key", c->signer_uri);
-	pv_json_set_hex(o, "public_key", c->public_key, sizeof(c->public_key));
-	pv_json_set_hex(o, "nonce", c->nonce, sizeof(c->nonce));
-	trust = pv_json_set_array(o, "trust");
-	for (size_t i = 0; i < c->n_trust; i++) {
-		pv_hex_encode(hex, c->trust[i], sizeof(c->trust[i]));
-		pv_json_add_str(trust, hex);
-	}
-	pv_json_set_bool(o, "accepted_by_st_silicon", false);
-}
-
-static void
-show_text(const struct pv_app *app, const struct pv_campaign *c)
-{
-	char hex[129], short_hex[12];
-
-	pv_out(app, "campaign %s, %s\n", c->name, state_name(c));
-	pv_out(app,
-	    "licenses      %" PRIu64 " of %" PRIu64 " spent, %" PRIu64
-	    " left\n",
-	    c->issued, c->max_licenses, c->max_licenses - c->issued);
-	pv_out(app, "product       %s, flow sfi\n", c->product_id);
-	pv_out(app, "firmware      %s\n", c->firmware_id);
-	pv_out(app, "profile       %s (the package key stays in the token)\n",
-	    c->license_profile);
-	pv_hex_encode(hex, c->nonce, sizeof(c->nonce));
-	pv_out(app, "nonce         %s\n", hex);
-	pv_out(app, "token         %s\n", c->token_uri);
-	pv_out(app, "package key   %s\n", c->oem_key_uri);
-	pv_short_hex(short_hex, c->public_key);
-	pv_out(app, "campaign key  %s (%s)\n", c->signer_uri, short_hex);
-	for (size_t i = 0; i < c->n_trust; i++) {
-		pv_short_hex(short_hex, c->trust[i]);
-		pv_out(app, "trusted CA    %s\n", short_hex);
-	}
-	pv_hex_encode(hex, c->id, sizeof(c->id));
-	pv_out(app, "id            %s\n", hex);
-}
-
 /* --- create ----------------------------------------------------------------- */
-
-struct create_args {
-	char *token, *flow, *product, *firmware, *limit, *key, *nonce;
-	char *profile;
-	char **trust;
-};
 
 static int
 set_text(char *dst, size_t cap, const char *text, const char *what,
@@ -100,7 +29,7 @@ set_text(char *dst, size_t cap, const char *text, const char *what,
 }
 
 static int
-need_all(const struct create_args *a, struct pv_error *e)
+need_all(const struct pv_campaign_args *a, struct pv_error *e)
 {
 	const struct {
 		const void *value;
@@ -125,7 +54,8 @@ need_all(const struct create_args *a, struct pv_error *e)
 }
 
 static int
-set_flow(struct pv_campaign *c, const struct create_args *a, struct pv_error *e)
+set_flow(
+    struct pv_campaign *c, const struct pv_campaign_args *a, struct pv_error *e)
 {
 	const char *profile = a->profile == NULL ? "resident" : a->profile;
 
@@ -146,15 +76,17 @@ set_flow(struct pv_campaign *c, const struct create_args *a, struct pv_error *e)
 	    "--license-profile", e);
 }
 
-/* The CA keys; without --trust the simulator's CA of this home. */
 static int
-set_trust(struct pv_app *app, struct pv_campaign *c,
-    const struct create_args *a, struct pv_error *e)
+set_trust(
+    struct pv_campaign *c, const struct pv_campaign_args *a, struct pv_error *e)
 {
-	char path[4096];
 	int r;
 
-	for (size_t i = 0; a->trust != NULL && a->trust[i] != NULL; i++) {
+	if (a->trust == NULL)
+		return 0;
+	c->n_trust = 0;
+	memset(c->trust, 0, sizeof(c->trust));
+	for (size_t i = 0; a->trust[i] != NULL; i++) {
 		if (c->n_trust == PV_CAMPAIGN_TRUST)
 			return pv_fail(e, PV_E_USAGE,
 			    "--trust: at most %u times", PV_CAMPAIGN_TRUST);
@@ -163,8 +95,16 @@ set_trust(struct pv_app *app, struct pv_campaign *c,
 			return pv_wrap(e, "--trust");
 		c->n_trust++;
 	}
-	if (c->n_trust > 0)
-		return 0;
+	return 0;
+}
+
+/* Without --trust the simulator's CA of this home. */
+static int
+default_trust(struct pv_app *app, struct pv_campaign *c, struct pv_error *e)
+{
+	char path[4096];
+	int r;
+
 	r = pv_path_fit(path, sizeof(path), app->home, "sim-ca/ca.pem", e);
 	if (r != 0)
 		return r;
@@ -188,7 +128,60 @@ set_trust(struct pv_app *app, struct pv_campaign *c,
 }
 
 static int
-define(struct pv_app *app, const char *name, const struct create_args *a,
+set_key(struct pv_campaign *c, const char *key, struct pv_error *e)
+{
+	if (!pv_hsm_is_uri(key)) {
+		(void)pv_fail(e, PV_E_USAGE,
+		    "--key '%s' is a file: a campaign's key must be in its "
+		    "token",
+		    key);
+		return pv_hint(e, "'provisor key import' puts a key file into "
+				  "a token");
+	}
+	return set_text(
+	    c->oem_key_uri, sizeof(c->oem_key_uri), key, "--key", e);
+}
+
+static int
+set_product(struct pv_campaign *c, const char *product, struct pv_error *e)
+{
+	if (strlen(product) != 8)
+		return pv_fail(e, PV_E_USAGE,
+		    "--product-id '%s': 8 characters, such as 48400001",
+		    product);
+	return set_text(
+	    c->product_id, sizeof(c->product_id), product, "--product-id", e);
+}
+
+int
+pv_campaign_define(
+    struct pv_campaign *c, const struct pv_campaign_args *a, struct pv_error *e)
+{
+	int r = 0;
+
+	if (a->product != NULL)
+		r = set_product(c, a->product, e);
+	if (r == 0 && a->firmware != NULL)
+		r = set_text(c->firmware_id, sizeof(c->firmware_id),
+		    a->firmware, "--firmware-id", e);
+	if (r == 0 && a->limit != NULL)
+		r = pv_parse_u64(a->limit, MAX_LICENSES, "--max-licenses",
+		    &c->max_licenses, e);
+	if (r == 0 && a->key != NULL)
+		r = set_key(c, a->key, e);
+	if (r == 0 && a->token != NULL)
+		r = set_text(
+		    c->token_uri, sizeof(c->token_uri), a->token, "--token", e);
+	if (r == 0 && a->nonce != NULL) {
+		r = pv_file_read_exact(a->nonce, c->nonce, sizeof(c->nonce), e);
+		if (r != 0)
+			(void)pv_wrap(e, "--nonce");
+	}
+	return r == 0 ? set_trust(c, a, e) : r;
+}
+
+static int
+define(struct pv_app *app, const char *name, const struct pv_campaign_args *a,
     struct pv_campaign *c, struct pv_error *e)
 {
 	int r;
@@ -196,43 +189,31 @@ define(struct pv_app *app, const char *name, const struct create_args *a,
 	r = set_text(c->name, sizeof(c->name), name, "campaign name", e);
 	if (r == 0)
 		r = set_flow(c, a, e);
-	if (r == 0 && strlen(a->product) != 8)
-		r = pv_fail(e, PV_E_USAGE,
-		    "--product-id '%s': 8 characters, such as 48400001",
-		    a->product);
 	if (r == 0)
-		r = set_text(c->product_id, sizeof(c->product_id), a->product,
-		    "--product-id", e);
-	if (r == 0)
-		r = set_text(c->firmware_id, sizeof(c->firmware_id),
-		    a->firmware, "--firmware-id", e);
-	if (r == 0)
-		r = pv_parse_u64(a->limit, MAX_LICENSES, "--max-licenses",
-		    &c->max_licenses, e);
-	if (r == 0 && !pv_hsm_is_uri(a->key)) {
-		(void)pv_fail(e, PV_E_USAGE,
-		    "--key '%s' is a file: a campaign's key must be in its "
-		    "token",
-		    a->key);
-		r = pv_hint(e, "'provisor key import' puts a key file into a "
-			       "token");
-	}
-	if (r == 0)
-		r = set_text(
-		    c->oem_key_uri, sizeof(c->oem_key_uri), a->key, "--key", e);
-	if (r == 0)
-		r = set_text(
-		    c->token_uri, sizeof(c->token_uri), a->token, "--token", e);
-	if (r == 0) {
-		r = pv_file_read_exact(a->nonce, c->nonce, sizeof(c->nonce), e);
-		if (r != 0)
-			(void)pv_wrap(e, "--nonce");
-	}
-	if (r == 0)
-		r = set_trust(app, c, a, e);
+		r = pv_campaign_define(c, a, e);
+	if (r == 0 && c->n_trust == 0)
+		r = default_trust(app, c, e);
 	if (r == 0)
 		r = pv_random(c->id, sizeof(c->id), e);
+	c->draft = a->draft != 0;
 	return r;
+}
+
+/* The campaign this one continues. */
+static int
+set_after(struct pv_store *store, struct pv_campaign *c, const char *after,
+    struct pv_error *e)
+{
+	struct pv_campaign old;
+	int r;
+
+	if (after == NULL)
+		return 0;
+	r = pv_campaign_load(store, after, &old, e);
+	if (r != 0)
+		return pv_wrap(e, "--after");
+	memcpy(c->after, old.id, sizeof(c->after));
+	return 0;
 }
 
 /* Before a key is made: is the name free in this ledger? */
@@ -279,7 +260,7 @@ make_key(struct pv_campaign_session *s, struct pv_error *e)
 
 /* Everything that touches the token and the ledger. */
 static int
-create(struct pv_campaign_session *s, struct pv_error *e)
+create(struct pv_app *app, struct pv_campaign_session *s, struct pv_error *e)
 {
 	struct pv_campaign *c = &s->campaign;
 	struct pv_error ignored = { 0 };
@@ -301,6 +282,7 @@ create(struct pv_campaign_session *s, struct pv_error *e)
 		s->io.signer = &s->signer;
 		s->io.wrapper = &s->wrapper;
 		s->io.anchor = &s->anchor;
+		pv_io_who(app, &s->io);
 		r = pv_campaign_create(c, &s->io, e);
 	}
 	/* Take the key out again, unless the campaign may exist. */
@@ -313,7 +295,7 @@ create(struct pv_campaign_session *s, struct pv_error *e)
 static int
 run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
-	struct create_args a = { 0 };
+	struct pv_campaign_args a = { 0 };
 	struct poptOption table[] = {
 		{ "token", 0, POPT_ARG_STRING, &a.token, 0,
 		    "token that holds the keys", "URI" },
@@ -334,6 +316,11 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		{ "trust", 0, POPT_ARG_ARGV, &a.trust, 0,
 		    "CA of the chip certificates; may be given again",
 		    "CA.pem" },
+		{ "after", 0, POPT_ARG_STRING, &a.after, 0,
+		    "the campaign this further budget continues", "OLD" },
+		{ "draft", 0, POPT_ARG_NONE, &a.draft, 0,
+		    "no licenses yet; may be revised until 'campaign open'",
+		    NULL },
 		PV_OPT_PIN(app),
 		POPT_TABLEEND,
 	};
@@ -355,113 +342,34 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r == 0)
 		r = check_free(&s.store, s.campaign.name, e);
 	if (r == 0)
-		r = create(&s, e);
+		r = set_after(&s.store, &s.campaign, a.after, e);
+	if (r == 0)
+		r = create(app, &s, e);
 	if (r != 0)
 		goto out;
 	pv_out(app,
 	    "campaign %s: %" PRIu64 " licenses, profile %s (key stays in the "
-	    "token), operational\n",
+	    "token), %s\n",
 	    s.campaign.name, s.campaign.max_licenses,
-	    s.campaign.license_profile);
-	pv_say(app, "this cannot be raised later; a further budget is a new "
+	    s.campaign.license_profile, pv_campaign_state(&s.campaign));
+	if (s.campaign.draft)
+		pv_say(app,
+		    "it issues nothing until 'provisor campaign open %s', "
+		    "which locks it\n" PV_LICENSE_LABEL "\n",
+		    s.campaign.name);
+	else
+		pv_say(app,
+		    "this cannot be raised later; a further budget is a new "
 		    "campaign\n" PV_LICENSE_LABEL "\n");
 	o = pv_json_new_object();
-	campaign_json(o, &s.campaign);
+	pv_campaign_json(o, &s.campaign);
 	r = pv_out_json(app, o, e);
 out:
 	pv_campaign_session_close(&s);
 	return r;
 }
 
-/* --- show, list, close ------------------------------------------------------- */
-
-static int
-run_show(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
-{
-	char *export_key = NULL;
-	struct poptOption table[] = {
-		{ "export-key", 0, POPT_ARG_STRING, &export_key, 0,
-		    "write the public campaign key, which verifies licenses",
-		    "F.pem" },
-		POPT_TABLEEND,
-	};
-	struct pv_store store = { 0 };
-	struct pv_campaign c;
-	const char **args;
-	struct pv_json *o;
-	int r;
-
-	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
-	if (r != 0)
-		return r;
-	r = pv_open_ledger(app, false, &store, e);
-	if (r == 0)
-		r = pv_campaign_load(&store, args[0], &c, e);
-	if (r == 0 && export_key != NULL)
-		r = pv_ec_write_public_pem(export_key, c.public_key, e);
-	if (r == 0) {
-		show_text(app, &c);
-		if (export_key != NULL)
-			pv_say(app, "public campaign key written to %s\n",
-			    export_key);
-		o = pv_json_new_object();
-		campaign_json(o, &c);
-		r = pv_out_json(app, o, e);
-	}
-	pv_store_release(&store);
-	return r;
-}
-
-struct list {
-	struct pv_app *app;
-	struct pv_json *array;
-	size_t n;
-};
-
-static int
-list_one(void *ctx, const struct pv_campaign *c)
-{
-	struct list *l = ctx;
-
-	if (l->n++ == 0)
-		pv_out(l->app, "%-24s %-12s %10s %10s %-8s %s\n", "CAMPAIGN",
-		    "STATE", "SPENT", "LIMIT", "PRODUCT", "FIRMWARE");
-	pv_out(l->app, "%-24s %-12s %10" PRIu64 " %10" PRIu64 " %-8s %s\n",
-	    c->name, state_name(c), c->issued, c->max_licenses, c->product_id,
-	    c->firmware_id);
-	campaign_json(pv_json_add_object(l->array), c);
-	return 0;
-}
-
-static int
-run_list(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
-{
-	struct poptOption table[] = { POPT_TABLEEND };
-	struct pv_store store = { 0 };
-	struct pv_json *o = NULL;
-	struct list l = { .app = app };
-	const char **args;
-	int r;
-
-	r = pv_options(app, table, argc, argv, 0, 0, &args, e);
-	if (r != 0)
-		return r;
-	o = pv_json_new_object();
-	l.array = pv_json_set_array(o, "campaigns");
-	r = pv_open_ledger(app, false, &store, e);
-	if (r == PV_E_NOT_FOUND)
-		r = 0; /* no ledger yet: an empty list */
-	else if (r == 0)
-		r = pv_campaign_list(&store, list_one, &l, e);
-	if (r == 0 && l.n == 0)
-		pv_say(app, "no campaigns\n");
-	if (r == 0)
-		r = pv_out_json(app, o, e);
-	else
-		pv_json_free(o);
-	pv_store_release(&store);
-	return r;
-}
+/* --- close ---------------------------------------------------------------- */
 
 static int
 run_close(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
@@ -488,7 +396,7 @@ run_close(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    s.campaign.name, s.campaign.issued,
 		    s.campaign.max_licenses);
 		o = pv_json_new_object();
-		campaign_json(o, &s.campaign);
+		pv_campaign_json(o, &s.campaign);
 		r = pv_out_json(app, o, e);
 	}
 	pv_campaign_session_close(&s);
@@ -499,18 +407,33 @@ const struct pv_verb pv_verbs_campaign[] = {
 	{ "campaign", "create",
 	    "NAME --token URI --flow sfi|ssp --product-id ID --firmware-id ID "
 	    "--max-licenses N --key KEY --nonce FILE [--license-profile P] "
-	    "[--trust CA.pem]...",
+	    "[--trust CA.pem]... [--after OLD] [--draft]",
 	    "open a budget of licenses for one package key",
 	    "provisor campaign create spring --token pkcs11:token=oem "
 	    "--flow sfi \\\n    --product-id 48400001 --firmware-id app-7 "
 	    "--max-licenses 1000 \\\n    --key 'pkcs11:token=oem;"
 	    "object=fw-2026' --nonce app.sfi.nonce --trust chip-ca.pem",
 	    run_create },
+	{ "campaign", "revise",
+	    "NAME [--product-id ID] [--firmware-id ID] [--max-licenses N] "
+	    "[--key KEY] [--nonce FILE] [--trust CA.pem]...",
+	    "change a draft",
+	    "provisor campaign revise spring --max-licenses 1200",
+	    pv_run_campaign_revise },
+	{ "campaign", "open", "NAME",
+	    "make a draft operational: nothing of it can change any more",
+	    "provisor campaign open spring", pv_run_campaign_open },
 	{ "campaign", "show", "NAME [--export-key F.pem]",
 	    "show one campaign and where it stands",
-	    "provisor campaign show spring --export-key spring.pem", run_show },
+	    "provisor campaign show spring --export-key spring.pem",
+	    pv_run_campaign_show },
 	{ "campaign", "list", "", "list the campaigns of the ledger",
-	    "provisor campaign list", run_list },
+	    "provisor campaign list", pv_run_campaign_list },
+	{ "campaign", "deny", "NAME --certificate CERT [--reason TEXT]",
+	    "put a revoked chip on the deny list: no license, ever",
+	    "provisor campaign deny spring --certificate lost.cert --reason "
+	    "'stolen reel'",
+	    pv_run_campaign_deny },
 	{ "campaign", "close", "NAME",
 	    "end a campaign for good: no further licenses",
 	    "provisor campaign close spring", run_close },

@@ -37,7 +37,10 @@ struct pv_verb {
 
 /* What the global options said, and what the frame provides. */
 struct pv_app {
-	const char *home; /* --home, PROVISOR_HOME, or the XDG default */
+	const char *home;	 /* --home, PROVISOR_HOME, or the XDG default */
+	const char *ledger;	 /* --ledger or PROVISOR_LEDGER; NULL: home */
+	const char *station;	 /* --station: who does it; may be NULL */
+	const char *operator_id; /* --operator; may be NULL */
 	bool json;	  /* --json: one object on stdout, nothing else */
 	bool json_done;	  /* that object was printed */
 	bool error_shown; /* the verb printed its error line itself */
@@ -51,6 +54,7 @@ struct pv_app {
 	struct pv_progress progress; /* give this to library calls */
 	const struct pv_verb *verb;  /* the one running */
 	struct pv_opt_state *opt;    /* private to options.c */
+	struct pv_json *config;	     /* private to config.c */
 	void *bar;		     /* private to ui.c */
 };
 
@@ -126,7 +130,11 @@ PV_MUST_USE int pv_open_token(struct pv_app *app, const char *uri,
 PV_MUST_USE int pv_open_sealer(struct pv_app *app, const char *key,
     struct pv_sealer *ret_sealer, struct pv_hsm **ret_hsm, struct pv_error *e);
 
-/* HOME/ledger.db. */
+/* What HOME/config.json says where no option or environment did. */
+PV_MUST_USE int pv_config_load(struct pv_app *app, struct pv_error *e);
+void pv_config_release(struct pv_app *app);
+
+/* --ledger, or HOME/ledger.db. */
 PV_MUST_USE int pv_open_ledger(struct pv_app *app, bool create,
     struct pv_store *ret_store, struct pv_error *e);
 

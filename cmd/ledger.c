@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor ledger: prove what happened. */
+#include "cmd/campaign.h"
 #include "cmd/cmd.h"
 #include "cmd/session.h"
 
@@ -121,7 +122,13 @@ audit_json(struct pv_json *o, const struct pv_campaign *c,
 	pv_json_set_u64(o, "burnt", rep->spent - rep->issued);
 	pv_json_set_u64(o, "passed", rep->passed);
 	pv_json_set_u64(o, "failed", rep->failed);
+	pv_json_set_u64(o, "denied", rep->denied);
 	pv_json_set_u64(o, "clock_steps_back", rep->clock_steps);
+	if (rep->clock_steps > 0) {
+		pv_json_set_u64(o, "clock_step_back_at", rep->clock_step_at);
+		pv_json_set_int(o, "clock_step_back_ms", rep->clock_step_ms);
+	}
+	pv_json_set_u64(o, "clock_unsynchronized", rep->unsynced);
 	pv_json_set_hex(o, "head", rep->head, sizeof(rep->head));
 	pv_json_set_bool(o, "chain", true);
 	pv_json_set_bool(o, "signatures", true);
@@ -155,9 +162,16 @@ audit_one(struct audit *a, const struct pv_campaign *c, struct pv_error *e)
 	    rep.passed, rep.failed);
 	if (rep.clock_steps > 0)
 		pv_say(a->app,
-		    "campaign %s: the clock ran backwards %" PRIu64 " times; "
-		    "order is by the chain, not by the clock\n",
-		    c->name, rep.clock_steps);
+		    "campaign %s: the clock ran backwards %" PRIu64 " times, "
+		    "first at entry %" PRIu64 ", by up to %.1f s; order is by "
+		    "the chain, not by the clock\n",
+		    c->name, rep.clock_steps, rep.clock_step_at,
+		    (double)rep.clock_step_ms / 1000);
+	if (rep.unsynced > 0)
+		pv_say(a->app,
+		    "campaign %s: %" PRIu64 " entries were written under a "
+		    "clock that no time service controlled\n",
+		    c->name, rep.unsynced);
 	audit_json(pv_json_add_object(a->array), c, &rep);
 	a->entries += rep.entries;
 	return 0;
@@ -328,11 +342,11 @@ report_one(const struct pv_app *app, const struct pv_campaign *c,
 	pv_out(app,
 	    "%-20s %-11s %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %6" PRIu64
 	    " %8" PRIu64 " %8" PRIu64 " %8s\n",
-	    c->name, c->closed ? "closed" : "operational", c->max_licenses,
-	    t->issued, c->max_licenses - c->issued, c->issued - t->issued,
-	    t->passed, t->failed, yield);
+	    c->name, pv_campaign_state(c), c->max_licenses, t->issued,
+	    c->max_licenses - c->issued, c->issued - t->issued, t->passed,
+	    t->failed, yield);
 	pv_json_set_str(o, "campaign", c->name);
-	pv_json_set_str(o, "state", c->closed ? "closed" : "operational");
+	pv_json_set_str(o, "state", pv_campaign_state(c));
 	pv_json_set_u64(o, "max_licenses", c->max_licenses);
 	pv_json_set_u64(o, "issued", t->issued);
 	pv_json_set_u64(o, "left", c->max_licenses - c->issued);

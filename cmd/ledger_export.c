@@ -22,7 +22,7 @@ struct pv_export {
 
 static const char csv_head[] =
     "campaign,seq,time,kind,number,chip,pass,code,message,station,operator,"
-    "spent,state,hash\n";
+    "spent,state,clock,hash\n";
 
 static int
 put(struct pv_export *x, const char *text, struct pv_error *e)
@@ -80,6 +80,7 @@ json_create(struct pv_json *o, const struct pv_campaign *c)
 	pv_json_set_str(o, "campaign_key", c->signer_uri);
 	pv_json_set_hex(o, "public_key", c->public_key, sizeof(c->public_key));
 	pv_json_set_hex(o, "nonce", c->nonce, sizeof(c->nonce));
+	pv_json_set_hex(o, "after", c->after, sizeof(c->after));
 	trust = pv_json_set_array(o, "trust");
 	for (size_t i = 0; i < c->n_trust; i++) {
 		pv_hex_encode(hex, c->trust[i], sizeof(c->trust[i]));
@@ -92,13 +93,14 @@ json_body(struct pv_json *o, const struct pv_entry *en)
 {
 	const struct pv_entry_body *b = &en->body;
 
-	if (en->kind == PV_ENTRY_CREATE) {
+	if (en->kind == PV_ENTRY_CREATE || en->kind == PV_ENTRY_REVISE) {
 		json_create(o, &en->create);
 		return;
 	}
-	if (en->kind == PV_ENTRY_CLOSE)
+	if (en->kind == PV_ENTRY_CLOSE || en->kind == PV_ENTRY_OPEN)
 		return;
-	pv_json_set_u64(o, "number", b->number);
+	if (en->kind != PV_ENTRY_DENY)
+		pv_json_set_u64(o, "number", b->number);
 	pv_json_set_hex(o, "chip", b->chip, sizeof(b->chip));
 	if (en->kind == PV_ENTRY_ISSUED)
 		pv_json_set_hex(o, "license", b->license, b->license_len);
@@ -108,6 +110,8 @@ json_body(struct pv_json *o, const struct pv_entry *en)
 		pv_json_set_str(o, "code", pv_code_name(b->code));
 		pv_json_set_str(o, "message", b->message);
 	}
+	if (en->kind == PV_ENTRY_DENY)
+		pv_json_set_str(o, "message", b->message);
 }
 
 static int
@@ -127,8 +131,8 @@ put_json(struct pv_export *x, const struct pv_record *rec,
 	pv_json_set_str(o, "station", en->station);
 	pv_json_set_str(o, "operator", en->operator_id);
 	pv_json_set_u64(o, "spent", en->spent);
-	pv_json_set_str(o, "state",
-	    en->state == PV_STATE_CLOSED ? "closed" : "operational");
+	pv_json_set_str(o, "state", pv_entry_state_name(en->state));
+	pv_json_set_str(o, "clock", pv_entry_clock_name(en->clock));
 	json_body(o, en);
 	pv_json_set_hex(o, "previous", en->previous, sizeof(en->previous));
 	pv_json_set_hex(o, "hash", hash, 32);
@@ -174,6 +178,7 @@ static int
 put_csv(struct pv_export *x, const struct pv_entry *en, const uint8_t hash[32],
     struct pv_error *e)
 {
+	static const uint8_t no_chip[32];
 	const struct pv_entry_body *b = &en->body;
 	char when[PV_TIME_TEXT], line[256], chip[65] = "", hex[65];
 	char number[24] = "";
@@ -183,7 +188,7 @@ put_csv(struct pv_export *x, const struct pv_entry *en, const uint8_t hash[32],
 
 	pv_time_text(when, en->time_ms);
 	pv_hex_encode(hex, hash, 32);
-	if (en->kind != PV_ENTRY_CREATE && en->kind != PV_ENTRY_CLOSE)
+	if (memcmp(b->chip, no_chip, sizeof(no_chip)) != 0)
 		pv_hex_encode(chip, b->chip, 32);
 	if (b->number != 0)
 		(void)snprintf(number, sizeof(number), "%" PRIu64, b->number);
@@ -206,8 +211,9 @@ put_csv(struct pv_export *x, const struct pv_entry *en, const uint8_t hash[32],
 		r = put(x, ",", e);
 	if (r == 0)
 		r = put_quoted(x, en->operator_id, e);
-	(void)snprintf(line, sizeof(line), ",%" PRIu64 ",%s,%s\n", en->spent,
-	    en->state == PV_STATE_CLOSED ? "closed" : "operational", hex);
+	(void)snprintf(line, sizeof(line), ",%" PRIu64 ",%s,%s,%s\n", en->spent,
+	    pv_entry_state_name(en->state), pv_entry_clock_name(en->clock),
+	    hex);
 	return r == 0 ? put(x, line, e) : r;
 }
 

@@ -30,6 +30,10 @@ static const char globals[] =
     "\noptions:\n"
     "  --home DIR     where the ledger and records live (PROVISOR_HOME,\n"
     "                 default ~/.local/share/provisor)\n"
+    "  --ledger F     another ledger (PROVISOR_LEDGER)\n"
+    "  --station NAME, --operator NAME\n"
+    "                 recorded with each ledger entry (PROVISOR_STATION,\n"
+    "                 PROVISOR_OPERATOR; HOME/config.json keeps all three)\n"
     "  --json         print one JSON object\n"
     "  --events FD    write one JSON object per line while work goes on\n"
     "  --quiet, -q    results and errors only\n"
@@ -192,6 +196,21 @@ global_value(int argc, const char **argv, int *i, const char *name,
 	return 1;
 }
 
+static int
+who_and_where(
+    struct pv_app *app, int argc, const char **argv, int *i, struct pv_error *e)
+{
+	int r;
+
+	r = global_value(argc, argv, i, "--ledger", &app->ledger, e);
+	if (r == 0)
+		r = global_value(argc, argv, i, "--station", &app->station, e);
+	if (r == 0)
+		r = global_value(
+		    argc, argv, i, "--operator", &app->operator_id, e);
+	return r;
+}
+
 /* One global option at argv[*i]: 1 taken, 0 not one, negative wrong. */
 static int
 global_option(
@@ -211,6 +230,8 @@ global_option(
 		app->verbose += 2;
 	else if ((r = global_value(argc, argv, i, "--home", &app->home, e)) !=
 		 0)
+		return r;
+	else if ((r = who_and_where(app, argc, argv, i, e)) != 0)
 		return r;
 	else if ((r = global_value(argc, argv, i, "--events", &fd, e)) != 0) {
 		if (r < 0)
@@ -380,6 +401,8 @@ main(int argc, char **argv)
 	if (r == 0)
 		r = find_paths(&app, &paths, &e);
 	if (r == 0)
+		r = pv_config_load(&app, &e);
+	if (r == 0)
 		r = pv_ui_open(&app, &e);
 	if (r == 0)
 		r = dispatch(&app, argc, args, &e);
@@ -399,6 +422,7 @@ main(int argc, char **argv)
 	if (app.verb != NULL)
 		pv_ui_result(&app, r);
 	pv_ui_close(&app);
+	pv_config_release(&app);
 	pv_options_release(&app);
 out:
 	if (fflush(stdout) != 0 && r == 0)

@@ -33,6 +33,8 @@ pv_open_ledger(struct pv_app *app, bool create, struct pv_store *ret_store,
 	char path[PATH_CAP];
 	int r;
 
+	if (app->ledger != NULL)
+		return pv_store_sqlite(app->ledger, create, ret_store, e);
 	/* Looking something up makes no folder. */
 	r = create ? pv_home_path(app, "ledger.db", path, sizeof(path), e)
 		   : pv_path_fit(path, sizeof(path), app->home, "ledger.db", e);

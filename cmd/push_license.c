@@ -348,7 +348,11 @@ pv_push_license_plan(
 	pv_json_set_str(o, "campaign", c.name);
 	pv_json_set_u64(o, "left", left);
 	pv_json_set_bool(o, "closed", c.closed);
-	if (c.closed || left == 0)
+	if (c.draft)
+		pv_out(p->app,
+		    "license   campaign %s is a draft: no chip would get one\n",
+		    c.name);
+	else if (c.closed || left == 0)
 		pv_out(p->app,
 		    "license   campaign %s %s: only a chip that has its "
 		    "license already could be programmed\n",

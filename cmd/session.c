@@ -24,7 +24,6 @@ pv_campaign_session_open(struct pv_app *app, const char *name,
     struct pv_campaign_session *ret_s, struct pv_error *e)
 {
 	struct pv_campaign_session *s = ret_s;
-	const struct pv_campaign *c = &s->campaign;
 	int r;
 
 	/* In place: io points into the session. */
@@ -33,22 +32,41 @@ pv_campaign_session_open(struct pv_app *app, const char *name,
 	if (r == 0)
 		r = pv_campaign_load(&s->store, name, &s->campaign, e);
 	if (r == 0)
-		r = pv_open_token(app, c->token_uri, &s->hsm, e);
+		r = pv_campaign_session_wire(app, s, e);
+	if (r != 0)
+		pv_campaign_session_close(s);
+	return r;
+}
+
+int
+pv_campaign_session_wire(
+    struct pv_app *app, struct pv_campaign_session *s, struct pv_error *e)
+{
+	const struct pv_campaign *c = &s->campaign;
+	int r;
+
+	r = pv_open_token(app, c->token_uri, &s->hsm, e);
 	if (r == 0)
 		r = pv_hsm_signer(s->hsm, c->signer_uri, &s->signer, e);
 	if (r == 0)
 		r = pv_hsm_wrapper(s->hsm, c->oem_key_uri, &s->wrapper, e);
 	if (r == 0)
 		r = pv_open_anchor(s->hsm, c->id, &s->anchor, e);
-	if (r != 0) {
-		pv_campaign_session_close(s);
+	if (r != 0)
 		return r;
-	}
 	s->io.store = &s->store;
 	s->io.signer = &s->signer;
 	s->io.wrapper = &s->wrapper;
 	s->io.anchor = &s->anchor;
+	pv_io_who(app, &s->io);
 	return 0;
+}
+
+void
+pv_io_who(const struct pv_app *app, struct pv_campaign_io *io)
+{
+	io->station = app->station;
+	io->operator_id = app->operator_id;
 }
 
 void
@@ -65,6 +83,10 @@ pv_campaign_session_close(struct pv_campaign_session *s)
 int
 pv_ledger_path(struct pv_app *app, char *dst, size_t cap, struct pv_error *e)
 {
+	if (app->ledger != NULL) {
+		(void)snprintf(dst, cap, "%s", app->ledger);
+		return 0;
+	}
 	return pv_path_fit(dst, cap, app->home, "ledger.db", e);
 }
 

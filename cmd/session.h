@@ -13,7 +13,17 @@
 PV_MUST_USE int pv_open_anchor(struct pv_hsm *hsm, const uint8_t id[16],
     struct pv_anchor *ret_anchor, struct pv_error *e);
 
-/* HOME/ledger.db, for messages. */
+/*
+ * The token half of a session whose store is open and whose campaign is
+ * loaded: signer, wrapper and anchor, wired into io. Close it either way.
+ */
+PV_MUST_USE int pv_campaign_session_wire(
+    struct pv_app *app, struct pv_campaign_session *s, struct pv_error *e);
+
+/* Station and operator of the command line, for the entries. */
+void pv_io_who(const struct pv_app *app, struct pv_campaign_io *io);
+
+/* --ledger or HOME/ledger.db, for messages. */
 PV_MUST_USE int pv_ledger_path(
     struct pv_app *app, char *dst, size_t cap, struct pv_error *e);
 

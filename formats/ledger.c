@@ -37,8 +37,64 @@ pv_entry_kind_name(enum pv_entry_kind kind)
 		return "result";
 	case PV_ENTRY_CLOSE:
 		return "close";
+	case PV_ENTRY_REVISE:
+		return "revise";
+	case PV_ENTRY_OPEN:
+		return "open";
+	case PV_ENTRY_DENY:
+		return "deny";
 	}
 	return "?";
+}
+
+const char *
+pv_entry_state_name(enum pv_entry_state state)
+{
+	switch (state) {
+	case PV_STATE_DRAFT:
+		return "draft";
+	case PV_STATE_OPERATIONAL:
+		return "operational";
+	case PV_STATE_CLOSED:
+		return "closed";
+	}
+	return "?";
+}
+
+const char *
+pv_entry_clock_name(enum pv_entry_clock clock)
+{
+	switch (clock) {
+	case PV_ENTRY_CLOCK_SYSTEM:
+		return "system";
+	case PV_ENTRY_CLOCK_SYNCED:
+		return "synchronized";
+	case PV_ENTRY_CLOCK_UNSYNCED:
+		return "unsynchronized";
+	}
+	return "?";
+}
+
+/* Does the body define a campaign? */
+static bool
+defines(enum pv_entry_kind kind)
+{
+	return kind == PV_ENTRY_CREATE || kind == PV_ENTRY_REVISE;
+}
+
+/* Is it a statement about the campaign without further words? */
+static bool
+bare(enum pv_entry_kind kind)
+{
+	return kind == PV_ENTRY_CLOSE || kind == PV_ENTRY_OPEN;
+}
+
+/* Does the body end with a text about what happened? */
+static bool
+worded(enum pv_entry_kind kind)
+{
+	return kind == PV_ENTRY_FAILED || kind == PV_ENTRY_RESULT ||
+	       kind == PV_ENTRY_DENY;
 }
 
 /* --- validate --------------------------------------------------------------
@@ -93,16 +149,24 @@ validate(const struct pv_entry *en, struct pv_error *e)
 	if (en->seq == 0)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "ledger entry: number 0, they start at 1");
-	if (en->state != PV_STATE_OPERATIONAL && en->state != PV_STATE_CLOSED)
+	if (en->state != PV_STATE_DRAFT && en->state != PV_STATE_OPERATIONAL &&
+	    en->state != PV_STATE_CLOSED)
 		return pv_fail(e, PV_E_UNSUPPORTED,
 		    "ledger entry: unknown campaign state %u",
 		    (unsigned int)en->state);
+	if (en->clock != PV_ENTRY_CLOCK_SYSTEM &&
+	    en->clock != PV_ENTRY_CLOCK_SYNCED &&
+	    en->clock != PV_ENTRY_CLOCK_UNSYNCED)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "ledger entry: unknown clock source %u",
+		    (unsigned int)en->clock);
 	if (!pv_ledger_text_ok(en->station, sizeof(en->station), true))
 		return bad_text(e, "station");
 	if (!pv_ledger_text_ok(en->operator_id, sizeof(en->operator_id), true))
 		return bad_text(e, "operator");
 	switch (en->kind) {
 	case PV_ENTRY_CREATE:
+	case PV_ENTRY_REVISE:
 		return validate_create(&en->create, e);
 	case PV_ENTRY_RESERVE:
 	case PV_ENTRY_ISSUED:
@@ -113,6 +177,8 @@ validate(const struct pv_entry *en, struct pv_error *e)
 		break;
 	case PV_ENTRY_RESULT:
 	case PV_ENTRY_CLOSE:
+	case PV_ENTRY_OPEN:
+	case PV_ENTRY_DENY:
 		break;
 	default:
 		return pv_fail(e, PV_E_UNSUPPORTED,
@@ -123,7 +189,7 @@ validate(const struct pv_entry *en, struct pv_error *e)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "ledger entry: license of %zu bytes, 1 to %u allowed",
 		    b->license_len, PV_ENTRY_LICENSE);
-	if ((en->kind == PV_ENTRY_FAILED || en->kind == PV_ENTRY_RESULT) &&
+	if (worded(en->kind) &&
 	    !pv_ledger_text_ok(b->message, sizeof(b->message), true))
 		return bad_text(e, "message");
 	return 0;
@@ -162,6 +228,14 @@ read_text16(struct pv_reader *r, char *dst, size_t cap)
 	dst[n] = '\0';
 }
 
+static bool
+follows(const struct pv_campaign *c)
+{
+	static const uint8_t none[sizeof(c->after)];
+
+	return memcmp(c->after, none, sizeof(none)) != 0;
+}
+
 static void
 read_create(
     struct pv_reader *r, const struct pv_entry *en, struct pv_campaign *c)
@@ -181,6 +255,13 @@ read_create(
 	read_text16(r, c->token_uri, sizeof(c->token_uri));
 	read_text16(r, c->oem_key_uri, sizeof(c->oem_key_uri));
 	read_text16(r, c->signer_uri, sizeof(c->signer_uri));
+	/* A campaign that follows none ends here; zeros would be a second
+	 * way to say so. */
+	if (r->left == 0)
+		return;
+	pv_rd_bytes(r, c->after, sizeof(c->after));
+	if (!follows(c))
+		r->bad = true;
 }
 
 static void
@@ -189,13 +270,14 @@ read_body(struct pv_reader *r, struct pv_entry *en)
 	struct pv_entry_body *b = &en->body;
 	uint8_t flag;
 
-	if (en->kind == PV_ENTRY_CREATE) {
+	if (defines(en->kind)) {
 		read_create(r, en, &en->create);
 		return;
 	}
-	if (en->kind == PV_ENTRY_CLOSE)
+	if (bare(en->kind))
 		return;
-	b->number = pv_rd_u64le(r);
+	if (en->kind != PV_ENTRY_DENY)
+		b->number = pv_rd_u64le(r);
 	pv_rd_bytes(r, b->chip, sizeof(b->chip));
 	if (en->kind == PV_ENTRY_ISSUED) {
 		b->license_len = pv_rd_u16le(r);
@@ -209,10 +291,10 @@ read_body(struct pv_reader *r, struct pv_entry *en)
 			r->bad = true;
 		b->pass = flag != 0;
 	}
-	if (en->kind == PV_ENTRY_FAILED || en->kind == PV_ENTRY_RESULT) {
+	if (en->kind == PV_ENTRY_FAILED || en->kind == PV_ENTRY_RESULT)
 		b->code = (int32_t)pv_rd_u32le(r);
+	if (worded(en->kind))
 		read_text8(r, b->message, sizeof(b->message));
-	}
 }
 
 int
@@ -220,7 +302,7 @@ pv_entry_decode(const uint8_t *data, size_t len, struct pv_entry *ret_entry,
     struct pv_error *e)
 {
 	struct pv_entry en = { 0 };
-	uint8_t magic[4], clock;
+	uint8_t magic[4];
 	uint16_t version, body_len;
 	struct pv_reader r;
 	int ret;
@@ -245,17 +327,13 @@ pv_entry_decode(const uint8_t *data, size_t len, struct pv_entry *ret_entry,
 	en.spent = pv_rd_u64le(&r);
 	en.time_ms = (int64_t)pv_rd_u64le(&r);
 	en.state = (enum pv_entry_state)pv_rd_u8(&r);
-	clock = pv_rd_u8(&r);
+	en.clock = (enum pv_entry_clock)pv_rd_u8(&r);
 	body_len = pv_rd_u16le(&r);
 	read_text8(&r, en.station, sizeof(en.station));
 	read_text8(&r, en.operator_id, sizeof(en.operator_id));
 	if (!pv_rd_ok(&r) || body_len != r.left)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "ledger entry: %zu bytes do not match its lengths", len);
-	if (clock != 0)
-		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "ledger entry: unknown clock source %u",
-		    (unsigned int)clock);
 	read_body(&r, &en);
 	ret = validate(&en, e);
 	if (ret != 0)
@@ -306,6 +384,8 @@ write_create(struct pv_writer *w, const struct pv_campaign *c)
 	write_text16(w, c->token_uri);
 	write_text16(w, c->oem_key_uri);
 	write_text16(w, c->signer_uri);
+	if (follows(c))
+		pv_wr_bytes(w, c->after, sizeof(c->after));
 }
 
 static void
@@ -313,13 +393,14 @@ write_body(struct pv_writer *w, const struct pv_entry *en)
 {
 	const struct pv_entry_body *b = &en->body;
 
-	if (en->kind == PV_ENTRY_CREATE) {
+	if (defines(en->kind)) {
 		write_create(w, &en->create);
 		return;
 	}
-	if (en->kind == PV_ENTRY_CLOSE)
+	if (bare(en->kind))
 		return;
-	pv_wr_u64le(w, b->number);
+	if (en->kind != PV_ENTRY_DENY)
+		pv_wr_u64le(w, b->number);
 	pv_wr_bytes(w, b->chip, sizeof(b->chip));
 	if (en->kind == PV_ENTRY_ISSUED) {
 		pv_wr_u16le(w, (uint16_t)b->license_len);
@@ -327,10 +408,10 @@ write_body(struct pv_writer *w, const struct pv_entry *en)
 	}
 	if (en->kind == PV_ENTRY_RESULT)
 		pv_wr_u8(w, b->pass ? 1 : 0);
-	if (en->kind == PV_ENTRY_FAILED || en->kind == PV_ENTRY_RESULT) {
+	if (en->kind == PV_ENTRY_FAILED || en->kind == PV_ENTRY_RESULT)
 		pv_wr_u32le(w, (uint32_t)b->code);
+	if (worded(en->kind))
 		write_text8(w, b->message);
-	}
 }
 
 int
@@ -356,7 +437,7 @@ pv_entry_encode(const struct pv_entry *entry, uint8_t *data, size_t *len,
 	pv_wr_u64le(&w, entry->spent);
 	pv_wr_u64le(&w, (uint64_t)entry->time_ms);
 	pv_wr_u8(&w, (uint8_t)entry->state);
-	pv_wr_u8(&w, 0); /* clock source: the system's */
+	pv_wr_u8(&w, (uint8_t)entry->clock);
 	pv_wr_u16le(&w, (uint16_t)bw.len);
 	write_text8(&w, entry->station);
 	write_text8(&w, entry->operator_id);

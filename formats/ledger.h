@@ -29,22 +29,33 @@ enum pv_entry_kind {
 	PV_ENTRY_FAILED = 4,
 	PV_ENTRY_RESULT = 5,
 	PV_ENTRY_CLOSE = 6,
+	PV_ENTRY_REVISE = 7,
+	PV_ENTRY_OPEN = 8,
+	PV_ENTRY_DENY = 9,
 };
 
 /* Where the campaign stands after an entry. */
 enum pv_entry_state {
+	PV_STATE_DRAFT = 1,
 	PV_STATE_OPERATIONAL = 2,
 	PV_STATE_CLOSED = 3,
 };
 
-/* Bodies of reserve, issued, failed and result share their fields. */
+/* What the machine knew about its clock. */
+enum pv_entry_clock {
+	PV_ENTRY_CLOCK_SYSTEM = 0,   /* the system's, nothing else known */
+	PV_ENTRY_CLOCK_SYNCED = 1,   /* the kernel calls it synchronized */
+	PV_ENTRY_CLOCK_UNSYNCED = 2, /* the kernel calls it free-running */
+};
+
+/* Bodies of reserve, issued, failed, result and deny share their fields. */
 struct pv_entry_body {
 	uint64_t number;
 	uint8_t chip[32]; /* SHA-256 of the certificate */
 	/* issued */
 	size_t license_len;
 	uint8_t license[PV_ENTRY_LICENSE];
-	/* failed, result */
+	/* failed, result, deny */
 	bool pass; /* result */
 	int32_t code;
 	char message[PV_ENTRY_MESSAGE];
@@ -58,10 +69,12 @@ struct pv_entry {
 	int64_t time_ms; /* wall clock, noted only */
 	enum pv_entry_kind kind;
 	enum pv_entry_state state;
+	enum pv_entry_clock clock;
 	char station[PV_ENTRY_TEXT];
 	char operator_id[PV_ENTRY_TEXT];
 	struct pv_entry_body body;
-	struct pv_campaign create; /* create only; issued, closed unused */
+	/* create and revise only; without where it stands */
+	struct pv_campaign create;
 };
 
 /* Every length, range, text and trailing byte is checked. */
@@ -72,6 +85,10 @@ PV_MUST_USE int pv_entry_encode(const struct pv_entry *entry, uint8_t *data,
     size_t *len, struct pv_error *e);
 /* "create", "reserve", ...; "?" for a kind nobody knows. */
 const char *pv_entry_kind_name(enum pv_entry_kind kind);
+/* "draft", "operational", "closed". */
+const char *pv_entry_state_name(enum pv_entry_state state);
+/* "system", "synchronized", "unsynchronized". */
+const char *pv_entry_clock_name(enum pv_entry_clock clock);
 
 /* The value of the token's note of a campaign. */
 #define PV_NOTE_MAGIC "PVLA"

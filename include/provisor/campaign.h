@@ -28,7 +28,7 @@ enum pv_flow {
 	PV_FLOW_SSP = 2,
 };
 
-/* What a campaign is; fixed when it opens. */
+/* What a campaign is; fixed when it becomes operational. */
 struct pv_campaign {
 	uint8_t id[16]; /* random */
 	char name[PV_CAMPAIGN_NAME];
@@ -44,10 +44,13 @@ struct pv_campaign {
 	uint8_t nonce[12];		  /* of the package */
 	size_t n_trust;
 	uint8_t trust[PV_CAMPAIGN_TRUST][64]; /* CA public keys */
+	uint8_t after[16]; /* campaign this one continues; zeros: none */
 
 	/* where it stands, from the ledger */
 	uint64_t issued; /* numbers spent */
+	bool draft;	 /* pv_campaign_create: begin as one */
 	bool closed;
+	uint64_t defined_by; /* entry with the definition in force */
 };
 
 /* What the rules need from outside, wired by the program. */
@@ -88,7 +91,7 @@ struct pv_issued {
 /*
  * One license for one chip. The certificate is checked first (product id,
  * point on the curve, signature under a trusted key): PV_E_VERIFY and nothing
- * is spent. Then, under the campaign's lock: anchors agree (PV_E_ROLLBACK),
+ * is spent; a chip on the deny list is PV_E_POLICY. Then, under the campaign's lock: anchors agree (PV_E_ROLLBACK),
  * budget left (PV_E_LIMIT), number reserved durably in ledger and token,
  * license made, outcome recorded.
  */
@@ -98,7 +101,7 @@ PV_MUST_USE int pv_license_issue(const struct pv_campaign *c,
 
 /*
  * The license a chip has already, checked again; needs no token and spends
- * nothing. PV_E_NOT_FOUND when it has none.
+ * nothing. PV_E_NOT_FOUND when it has none, PV_E_POLICY when it is denied.
  */
 PV_MUST_USE int pv_license_find(const struct pv_campaign *c,
     struct pv_store *store, const uint8_t certificate[136],
@@ -115,6 +118,26 @@ struct pv_outcome {
 PV_MUST_USE int pv_campaign_record(const struct pv_campaign *c,
     const struct pv_campaign_io *io, const struct pv_outcome *outcome,
     struct pv_error *e);
+
+/*
+ * Change a draft: c is the new definition, loaded and then altered. Id, name,
+ * token, campaign key and public key must stay. PV_E_POLICY when it is no
+ * draft, or was changed by somebody else since it was loaded.
+ */
+PV_MUST_USE int pv_campaign_revise(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_error *e);
+/* Make a draft operational: from now on nothing of it can change. */
+PV_MUST_USE int pv_campaign_open(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_error *e);
+
+/*
+ * Put a chip on the deny list of a campaign, for good: it gets no license,
+ * and the one it may have is not given again. `reason` may be NULL.
+ * *ret_already (may be NULL) says that it was there; nothing is written then.
+ */
+PV_MUST_USE int pv_campaign_deny(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, const uint8_t certificate[136],
+    const char *reason, bool *ret_already, struct pv_error *e);
 
 /* Final. Needs signer and anchor. */
 PV_MUST_USE int pv_campaign_close(const struct pv_campaign *c,
@@ -143,7 +166,11 @@ struct pv_verify_report {
 	uint64_t issued;	 /* licenses handed out */
 	uint64_t spent;		 /* numbers reserved: issued and burnt */
 	uint64_t passed, failed; /* recorded outcomes */
+	uint64_t denied;	 /* chips on the deny list */
 	uint64_t clock_steps;	 /* times the clock ran backwards */
+	uint64_t clock_step_at;	 /* the first entry of these, 0: none */
+	int64_t clock_step_ms;	 /* the longest way back */
+	uint64_t unsynced;	 /* entries with a clock known to be free */
 	uint8_t head[32];
 	bool anchor_checked; /* false when io->anchor was NULL */
 };

@@ -7,7 +7,7 @@ _provisor() {
 	local noun="" verb="" i words
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--home | --events) ((i++)) ;;
+		--home | --events | --ledger | --station | --operator) ((i++)) ;;
 		-*) ;;
 		*)
 			if [ -z "$noun" ]; then
@@ -21,7 +21,7 @@ _provisor() {
 	done
 	if [ -z "$noun" ]; then
 		words="$("$prog" --list-words 2>/dev/null)
-			--home --json --events --quiet --version --help"
+			--home --ledger --station --operator --json --events --quiet --version --help"
 	else
 		words=$("$prog" --list-words "$noun" 2>/dev/null)
 		if [ -z "$words" ]; then

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/timex.h>
 #include <time.h>
 
 int64_t
@@ -50,6 +51,16 @@ pv_wall_ms(void)
 	if (clock_gettime(CLOCK_REALTIME, &t) != 0)
 		return 0;
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int
+pv_wall_synced(void)
+{
+	struct timex t = { .modes = 0 };
+
+	if (adjtimex(&t) < 0)
+		return -1;
+	return (t.status & STA_UNSYNC) == 0 ? 1 : 0;
 }
 
 void

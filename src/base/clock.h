@@ -18,6 +18,12 @@ void pv_sleep_ms(int ms);
 /* Milliseconds since 1970 UTC, as this machine believes. */
 int64_t pv_wall_ms(void);
 
+/*
+ * Whether the kernel has that clock under the control of a time service: 1
+ * yes, 0 no, -1 unknown (adjtimex(2)).
+ */
+int pv_wall_synced(void);
+
 /* "2026-01-31T12:34:56.789Z" for a wall time; dst holds 32 bytes. */
 #define PV_TIME_TEXT 32
 void pv_time_text(char dst[PV_TIME_TEXT], int64_t wall_ms);

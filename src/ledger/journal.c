@@ -110,6 +110,31 @@ pv_journal_head(struct pv_store *store, const struct pv_campaign *c,
 }
 
 int
+pv_journal_denied(struct pv_store *store, const struct pv_campaign *c,
+    const uint8_t chip[32], bool *ret_denied, struct pv_error *e)
+{
+	struct one one = { .pub = c->public_key };
+	int r;
+
+	r = store->last(
+	    store->ctx, c->id, chip, PV_ENTRY_DENY, take_one, &one, e);
+	if (r == PV_E_NOT_FOUND) {
+		pv_error_clear(e);
+		*ret_denied = false;
+		return 0;
+	}
+	if (r == 0 && (one.entry.kind != PV_ENTRY_DENY ||
+			  memcmp(one.entry.campaign_id, c->id, 16) != 0 ||
+			  memcmp(one.entry.body.chip, chip, 32) != 0))
+		r = pv_fail(e, PV_E_VERIFY,
+		    "entry %" PRIu64 " does not deny this chip", one.entry.seq);
+	if (r != 0)
+		return pv_wrap(e, "ledger of campaign '%s'", c->name);
+	*ret_denied = true;
+	return 0;
+}
+
+int
 pv_journal_issued(struct pv_store *store, const struct pv_campaign *c,
     const uint8_t chip[32], struct pv_entry *ret_entry, struct pv_error *e)
 {
@@ -330,6 +355,16 @@ pv_journal_agree(const struct pv_campaign *c, struct pv_store *store,
 
 /* --- appending ------------------------------------------------------------- */
 
+static enum pv_entry_clock
+clock_source(void)
+{
+	int synced = pv_wall_synced();
+
+	if (synced < 0)
+		return PV_ENTRY_CLOCK_SYSTEM;
+	return synced > 0 ? PV_ENTRY_CLOCK_SYNCED : PV_ENTRY_CLOCK_UNSYNCED;
+}
+
 static void
 fill(const struct pv_campaign *c, const struct pv_campaign_io *io,
     const struct pv_head *head, struct pv_entry *entry)
@@ -339,8 +374,11 @@ fill(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	memcpy(entry->previous, head->hash, sizeof(entry->previous));
 	entry->spent = head->spent + (entry->kind == PV_ENTRY_RESERVE ? 1 : 0);
 	entry->time_ms = pv_wall_ms();
+	entry->clock = clock_source();
 	entry->state = head->state;
 	if (entry->kind == PV_ENTRY_CREATE)
+		entry->state = c->draft ? PV_STATE_DRAFT : PV_STATE_OPERATIONAL;
+	if (entry->kind == PV_ENTRY_OPEN)
 		entry->state = PV_STATE_OPERATIONAL;
 	if (entry->kind == PV_ENTRY_CLOSE)
 		entry->state = PV_STATE_CLOSED;

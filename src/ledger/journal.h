@@ -7,6 +7,7 @@
 #ifndef PV_JOURNAL_H
 #define PV_JOURNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "formats/ledger.h"
@@ -75,5 +76,10 @@ PV_MUST_USE int pv_journal_anchor(const struct pv_campaign *c,
 PV_MUST_USE int pv_journal_issued(struct pv_store *store,
     const struct pv_campaign *c, const uint8_t chip[32],
     struct pv_entry *ret_entry, struct pv_error *e);
+
+/* Is the chip on the deny list? */
+PV_MUST_USE int pv_journal_denied(struct pv_store *store,
+    const struct pv_campaign *c, const uint8_t chip[32], bool *ret_denied,
+    struct pv_error *e);
 
 #endif

@@ -10,6 +10,7 @@
 #include "formats/ledger.h"
 #include "formats/license.h"
 #include "ledger/journal.h"
+#include "license/rules.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@ struct audit {
 	size_t n_open, cap_open;
 	struct chip16 *chips;
 	size_t n_chips, cap_chips;
+	struct chip16 *denied; /* sorted */
+	size_t n_denied, cap_denied;
 
 	/* what the token must find in the chain */
 	struct pv_head anchored;
@@ -66,6 +69,12 @@ broken(struct pv_error *e, uint64_t seq, const char *what)
 	return pv_fail(e, PV_E_VERIFY, "entry %" PRIu64 ": %s", seq, what);
 }
 
+static int
+by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct chip16));
+}
+
 /* --- rules by kind ---------------------------------------------------------- */
 
 static int
@@ -80,8 +89,14 @@ rule_reserve(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 		return broken(e, en->seq,
 		    "reserves a number past the limit of the campaign");
 	if (a->at.state != PV_STATE_OPERATIONAL)
-		return broken(
-		    e, en->seq, "reserves a number of a closed campaign");
+		return broken(e, en->seq,
+		    a->at.state == PV_STATE_DRAFT
+			? "reserves a number of a draft"
+			: "reserves a number of a closed campaign");
+	if (a->n_denied > 0 && bsearch(en->body.chip, a->denied, a->n_denied,
+				   sizeof(*a->denied), by_bytes) != NULL)
+		return broken(e, en->seq,
+		    "reserves a number for a chip on the deny list");
 	r = grow(&p, &a->cap_open, a->n_open, sizeof(*a->open), e);
 	a->open = p;
 	if (r != 0)
@@ -142,6 +157,50 @@ rule_issued(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 	return 0;
 }
 
+/* Kept in order, so that every reservation can be looked up. */
+static int
+rule_deny(struct audit *a, const struct pv_entry *en, struct pv_error *e)
+{
+	size_t lo = 0, hi = a->n_denied;
+	void *p = a->denied;
+	int r;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (memcmp(a->denied[mid].b, en->body.chip, 16) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo < a->n_denied && memcmp(a->denied[lo].b, en->body.chip, 16) == 0)
+		return 0;
+	r = grow(&p, &a->cap_denied, a->n_denied, sizeof(*a->denied), e);
+	a->denied = p;
+	if (r != 0)
+		return r;
+	memmove(&a->denied[lo + 1], &a->denied[lo],
+	    (a->n_denied - lo) * sizeof(*a->denied));
+	memcpy(a->denied[lo].b, en->body.chip, 16);
+	a->n_denied++;
+	return 0;
+}
+
+static int
+rule_revise(struct audit *a, const struct pv_entry *en, struct pv_error *e)
+{
+	int r;
+
+	if (a->at.state != PV_STATE_DRAFT)
+		return broken(
+		    e, en->seq, "revises a campaign that is no draft");
+	r = pv_rules_same_campaign(&a->def, &en->create, e);
+	if (r != 0)
+		return broken(e, en->seq, "revises what a draft must keep");
+	a->def = en->create;
+	return 0;
+}
+
 static int
 rules(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 {
@@ -157,7 +216,20 @@ rules(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 		if (!pv_ct_equal(en->create.public_key, a->c->public_key, 64))
 			return broken(e, en->seq, "names another key");
 		a->def = en->create;
+		state = en->state == PV_STATE_DRAFT ? PV_STATE_DRAFT
+						    : PV_STATE_OPERATIONAL;
+		break;
+	case PV_ENTRY_REVISE:
+		r = rule_revise(a, en, e);
+		break;
+	case PV_ENTRY_OPEN:
+		if (state != PV_STATE_DRAFT)
+			return broken(
+			    e, en->seq, "opens a campaign that is no draft");
 		state = PV_STATE_OPERATIONAL;
+		break;
+	case PV_ENTRY_DENY:
+		r = rule_deny(a, en, e);
 		break;
 	case PV_ENTRY_RESERVE:
 		r = rule_reserve(a, en, e);
@@ -190,6 +262,27 @@ rules(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 	return 0;
 }
 
+/* The clock is noted and never trusted: nothing is refused for it. */
+static void
+note_clock(struct audit *a, const struct pv_entry *en)
+{
+	struct pv_verify_report *rep = &a->rep;
+
+	if (en->clock == PV_ENTRY_CLOCK_UNSYNCED)
+		rep->unsynced++;
+	if (en->seq > 1 && en->time_ms < a->time_ms) {
+		uint64_t back = (uint64_t)a->time_ms - (uint64_t)en->time_ms;
+
+		if (rep->clock_steps++ == 0)
+			rep->clock_step_at = en->seq;
+		if (back > (uint64_t)INT64_MAX)
+			back = INT64_MAX;
+		if ((int64_t)back > rep->clock_step_ms)
+			rep->clock_step_ms = (int64_t)back;
+	}
+	a->time_ms = en->time_ms;
+}
+
 static int
 audit_entry(void *ctx, const struct pv_record *rec, struct pv_error *e)
 {
@@ -212,9 +305,7 @@ audit_entry(void *ctx, const struct pv_record *rec, struct pv_error *e)
 	r = rules(a, &en, e);
 	if (r != 0)
 		return r;
-	if (en.time_ms < a->time_ms)
-		a->rep.clock_steps++;
-	a->time_ms = en.time_ms;
+	note_clock(a, &en);
 	a->at.seq = en.seq;
 	a->at.spent = en.spent;
 	a->at.state = en.state;
@@ -223,12 +314,6 @@ audit_entry(void *ctx, const struct pv_record *rec, struct pv_error *e)
 	if (en.seq == a->anchored.seq)
 		a->anchored_seen = pv_ct_equal(hash, a->anchored.hash, 32);
 	return 0;
-}
-
-static int
-by_bytes(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct chip16));
 }
 
 static int
@@ -301,6 +386,7 @@ pv_ledger_verify(const struct pv_campaign *c, const struct pv_campaign_io *io,
 		    a.anchored.seq);
 	if (r == 0) {
 		a.rep.spent = a.at.spent;
+		a.rep.denied = a.n_denied;
 		a.rep.anchor_checked = io->anchor != NULL;
 		memcpy(a.rep.head, a.at.hash, 32);
 		*ret_report = a.rep;
@@ -309,5 +395,6 @@ pv_ledger_verify(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	}
 	free(a.open);
 	free(a.chips);
+	free(a.denied);
 	return r;
 }

@@ -31,8 +31,11 @@ open_first(
 	if (r == 0 && (rec->seq != 1 || en.kind != PV_ENTRY_CREATE))
 		r = pv_fail(e, PV_E_VERIFY,
 		    "the first entry of a campaign does not open it");
-	if (r == 0)
+	if (r == 0) {
 		*ret_c = en.create;
+		ret_c->draft = en.state == PV_STATE_DRAFT;
+		ret_c->defined_by = 1;
+	}
 	return r;
 }
 
@@ -58,16 +61,57 @@ match_first(void *ctx, const struct pv_record *rec, struct pv_error *e)
 	return 0;
 }
 
+struct revisions {
+	struct pv_campaign *c;
+	uint64_t next; /* seq expected */
+};
+
+/* The definition of a draft is its last one; it ends with the draft. */
+static int
+take_revision(void *ctx, const struct pv_record *rec, struct pv_error *e)
+{
+	struct revisions *v = ctx;
+	struct pv_entry en;
+	uint8_t hash[32];
+	int r;
+
+	if (rec->seq != v->next)
+		return pv_fail(e, PV_E_VERIFY,
+		    "campaign '%s': entry %" PRIu64 " is missing", v->c->name,
+		    v->next);
+	v->next++;
+	r = pv_journal_open(rec, v->c->public_key, &en, hash, e);
+	if (r != 0)
+		return pv_wrap(e, "ledger of campaign '%s'", v->c->name);
+	if (en.state != PV_STATE_DRAFT)
+		return 1;
+	if (en.kind != PV_ENTRY_REVISE)
+		return 0;
+	r = pv_rules_same_campaign(v->c, &en.create, e);
+	if (r != 0)
+		return pv_wrap(e, "entry %" PRIu64, en.seq);
+	*v->c = en.create;
+	v->c->defined_by = en.seq;
+	return 0;
+}
+
 /* Where the campaign stands, from the checked head of its chain. */
 static int
 load_head(struct pv_store *store, struct pv_campaign *c, struct pv_error *e)
 {
+	struct revisions v = { .c = c, .next = 2 };
 	struct pv_head head;
-	int r;
+	int r = 0;
 
+	if (c->draft) {
+		r = store->scan(store->ctx, c->id, 2, take_revision, &v, e);
+		if (r < 0)
+			return r;
+	}
 	r = pv_journal_head(store, c, &head, e);
 	if (r != 0)
 		return r;
+	c->draft = head.state == PV_STATE_DRAFT;
 	c->issued = head.spent;
 	c->closed = head.state == PV_STATE_CLOSED;
 	return 0;
@@ -162,8 +206,8 @@ name_ok(const char *name)
 		   "0123456789._-") == n;
 }
 
-static int
-check_definition(const struct pv_campaign *c, struct pv_error *e)
+int
+pv_rules_definition(const struct pv_campaign *c, struct pv_error *e)
 {
 	int r;
 
@@ -198,6 +242,21 @@ check_definition(const struct pv_campaign *c, struct pv_error *e)
 }
 
 int
+pv_rules_same_campaign(const struct pv_campaign *a, const struct pv_campaign *b,
+    struct pv_error *e)
+{
+	if (memcmp(a->id, b->id, sizeof(a->id)) != 0 ||
+	    !pv_ct_equal(a->public_key, b->public_key, 64) ||
+	    strcmp(a->name, b->name) != 0 || a->flow != b->flow ||
+	    strcmp(a->token_uri, b->token_uri) != 0 ||
+	    strcmp(a->signer_uri, b->signer_uri) != 0)
+		return pv_fail(e, PV_E_VERIFY,
+		    "a revision changes what a draft must keep: id, name, "
+		    "flow, token or campaign key");
+	return 0;
+}
+
+int
 pv_rules_signer(const struct pv_campaign *c, const struct pv_campaign_io *io,
     struct pv_error *e)
 {
@@ -217,12 +276,8 @@ pv_rules_signer(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	return 0;
 }
 
-/*
- * Wrap the package key once for a key pair of our own, so that a key that
- * cannot serve is found before the campaign exists, not at the first chip.
- */
-static int
-try_wrapping(const struct pv_wrapper *wrapper, struct pv_error *e)
+int
+pv_rules_try_wrapping(const struct pv_wrapper *wrapper, struct pv_error *e)
 {
 	static const uint8_t context[32] = { 0 };
 	struct pv_ec_key *peer = NULL;
@@ -251,13 +306,21 @@ write_first(const struct pv_campaign *c, const struct pv_campaign_io *io,
 {
 	struct pv_entry entry = { .kind = PV_ENTRY_CREATE, .create = *c };
 	struct pv_head head = { .state = PV_STATE_OPERATIONAL };
-	struct find f = { .name = c->name };
+	struct find f = { .name = c->name }, old = { .id = c->after };
+	static const uint8_t none[sizeof(c->after)];
 	int r;
 
 	r = io->store->scan(io->store->ctx, NULL, 1, match_first, &f, e);
 	if (r == 0 && f.found)
 		r = pv_fail(e, PV_E_EXISTS,
 		    "the ledger already has a campaign '%s'", c->name);
+	if (r == 0 && memcmp(c->after, none, sizeof(none)) != 0) {
+		r = io->store->scan(
+		    io->store->ctx, NULL, 1, match_first, &old, e);
+		if (r == 0 && !old.found)
+			r = pv_fail(e, PV_E_NOT_FOUND,
+			    "the ledger has no campaign that it could follow");
+	}
 	/* With a note of "nothing yet" in the token, a token without a note
 	 * is always a wrong token (formats/ledger.md). */
 	if (r == 0)
@@ -276,11 +339,11 @@ pv_campaign_create(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	static const uint8_t creation[16] = { 0 };
 	int r;
 
-	r = check_definition(c, e);
+	r = pv_rules_definition(c, e);
 	if (r == 0)
 		r = pv_rules_signer(c, io, e);
 	if (r == 0 && io->wrapper != NULL)
-		r = try_wrapping(io->wrapper, e);
+		r = pv_rules_try_wrapping(io->wrapper, e);
 	if (r == 0)
 		r = io->store->lock(
 		    io->store->ctx, creation, PV_JOURNAL_WAIT_MS, e);

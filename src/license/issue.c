@@ -42,6 +42,9 @@ repeat(const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 	struct pv_entry en;
 	int r;
 
+	r = pv_rules_not_denied(q->c, q->io->store, q->chip, e);
+	if (r != 0)
+		return r;
 	r = pv_journal_issued(q->io->store, q->c, q->chip, &en, e);
 	if (r != 0)
 		return r;
@@ -208,6 +211,15 @@ locked_issue(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 	if (r != PV_E_NOT_FOUND)
 		return r;
 	pv_error_clear(e);
+	if (q->c->draft || q->head.state == PV_STATE_DRAFT) {
+		r = pv_fail(e, PV_E_CLOSED,
+		    "campaign '%s' is a draft: it has no licenses yet",
+		    q->c->name);
+		(void)pv_hint(e,
+		    "'provisor campaign open %s' makes it operational",
+		    q->c->name);
+		return r;
+	}
 	if (q->head.state != PV_STATE_OPERATIONAL)
 		return pv_fail(e, PV_E_CLOSED,
 		    "campaign '%s' is closed: no further licenses", q->c->name);

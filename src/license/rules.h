@@ -22,6 +22,25 @@ PV_MUST_USE int pv_rules_begin(const struct pv_campaign *c,
     const struct pv_campaign_io *io, struct pv_head *ret_head,
     struct pv_error *e);
 
+/* Everything a definition must be, whatever the ledger says. */
+PV_MUST_USE int pv_rules_definition(
+    const struct pv_campaign *c, struct pv_error *e);
+
+/* Do both have what a revision of a draft must keep? PV_E_VERIFY. */
+PV_MUST_USE int pv_rules_same_campaign(const struct pv_campaign *a,
+    const struct pv_campaign *b, struct pv_error *e);
+
+/*
+ * Wrap the package key once for a key pair of our own, so that a key that
+ * cannot serve is found before the first chip.
+ */
+PV_MUST_USE int pv_rules_try_wrapping(
+    const struct pv_wrapper *wrapper, struct pv_error *e);
+
+/* PV_E_POLICY when the chip is on the deny list. */
+PV_MUST_USE int pv_rules_not_denied(const struct pv_campaign *c,
+    struct pv_store *store, const uint8_t chip[32], struct pv_error *e);
+
 /* SHA-256 of the 136 bytes: how the ledger names a chip. */
 PV_MUST_USE int pv_rules_chip(
     const uint8_t certificate[136], uint8_t ret_chip[32], struct pv_error *e);

@@ -22,11 +22,16 @@ sample(const struct fake *f, enum pv_entry_kind kind, struct pv_entry *en)
 	en->kind = kind;
 	en->state = PV_STATE_OPERATIONAL;
 	(void)snprintf(en->station, sizeof(en->station), "line 3");
-	if (kind == PV_ENTRY_CREATE)
+	en->clock = PV_ENTRY_CLOCK_UNSYNCED;
+	if (kind == PV_ENTRY_CREATE || kind == PV_ENTRY_REVISE)
 		en->create = f->c;
-	if (kind == PV_ENTRY_CREATE || kind == PV_ENTRY_CLOSE)
+	if (kind == PV_ENTRY_REVISE)
+		memset(en->create.after, 0x44, sizeof(en->create.after));
+	if (kind == PV_ENTRY_CREATE || kind == PV_ENTRY_REVISE ||
+	    kind == PV_ENTRY_CLOSE || kind == PV_ENTRY_OPEN)
 		return;
-	en->body.number = 412;
+	if (kind != PV_ENTRY_DENY)
+		en->body.number = 412;
 	memset(en->body.chip, 0x22, sizeof(en->body.chip));
 	if (kind == PV_ENTRY_ISSUED) {
 		en->body.license_len = 212;
@@ -50,7 +55,7 @@ test_round_trip(void **state)
 	struct pv_error e = { 0 };
 
 	(void)state;
-	for (int k = PV_ENTRY_CREATE; k <= PV_ENTRY_CLOSE; k++) {
+	for (int k = PV_ENTRY_CREATE; k <= PV_ENTRY_DENY; k++) {
 		size_t len = sizeof(data), len2 = sizeof(again);
 
 		sample(f, (enum pv_entry_kind)k, &in);
@@ -66,6 +71,8 @@ test_round_trip(void **state)
 		/* No prefix, and nothing behind it. */
 		for (size_t n = 0; n < len; n++)
 			assert_true(pv_entry_decode(data, n, &out, &e) < 0);
+		assert_int_equal(out.clock, PV_ENTRY_CLOCK_UNSYNCED);
+		assert_memory_equal(&out.create, &in.create, sizeof(in.create));
 		data[len] = 0;
 		assert_int_equal(
 		    pv_entry_decode(data, len + 1, &out, &e), PV_E_MALFORMED);
@@ -92,7 +99,7 @@ test_reject(void **state)
 		{ 4, 2, PV_E_UNSUPPORTED, "version 2" },
 		{ 6, 99, PV_E_UNSUPPORTED, "unknown kind 99" },
 		{ 80, 9, PV_E_UNSUPPORTED, "unknown campaign state 9" },
-		{ 81, 1, PV_E_UNSUPPORTED, "unknown clock source 1" },
+		{ 81, 3, PV_E_UNSUPPORTED, "unknown clock source 3" },
 		{ 82, 1, PV_E_MALFORMED, "do not match its lengths" },
 		{ 84, 64, PV_E_MALFORMED, "do not match its lengths" },
 		{ 85, 0x1b, PV_E_MALFORMED, "station" },
@@ -169,7 +176,12 @@ test_corrupt_files(void **state)
 		{ "kind", PV_E_UNSUPPORTED, "unknown kind 99" },
 		{ "seq-zero", PV_E_MALFORMED, "number 0" },
 		{ "state", PV_E_UNSUPPORTED, "state 9" },
-		{ "clock", PV_E_UNSUPPORTED, "clock source 1" },
+		{ "clock", PV_E_UNSUPPORTED, "clock source 3" },
+		{ "open-body", PV_E_MALFORMED, "kind 'open'" },
+		{ "after-zeros", PV_E_MALFORMED, "kind 'create'" },
+		{ "after-short", PV_E_MALFORMED, "kind 'create'" },
+		{ "deny-long", PV_E_MALFORMED, "kind 'deny'" },
+		{ "deny-control", PV_E_MALFORMED, "message" },
 		{ "body-length", PV_E_MALFORMED, "do not match its lengths" },
 		{ "station-long", PV_E_MALFORMED, "do not match its lengths" },
 		{ "station-control", PV_E_MALFORMED, "station" },
@@ -213,7 +225,7 @@ static void
 test_good_files(void **state)
 {
 	static const char *const names[] = { "create", "reserve", "issued",
-		"failed", "result", "close" };
+		"failed", "result", "close", "revise", "open", "deny" };
 	uint8_t again[PV_ENTRY_MAX];
 	struct pv_entry en;
 	struct pv_error e;
