@@ -288,7 +288,8 @@ image_begin(struct pv_app *app, struct image_job *j, struct pv_error *e)
 	if (r == 0)
 		r = pv_target_open(app, j->port, j->chip, true, &j->t, e);
 	if (r == 0)
-		r = pv_plan_new(j->img, j->t.chip, true, &j->plan, e);
+		r = pv_plan_new(
+		    j->img, j->t.chip, j->t.boot.block, true, &j->plan, e);
 	if (r == 0)
 		pv_plan_info(j->plan, &j->info);
 	return r;
@@ -341,7 +342,7 @@ run_write(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		return r;
 	r = image_begin(app, &j, e);
 	if (r == 0)
-		r = pv_plan_program(j.plan, j.t.u, &app->progress, &rep, e);
+		r = pv_plan_program(j.plan, &j.t.boot, &app->progress, &rep, e);
 	pv_bar_end(app);
 	if (r == 0)
 		r = report_write(app, &j, &rep, e);
@@ -369,7 +370,7 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	r = image_begin(app, &j, e);
 	if (r == 0)
 		r = pv_plan_verify(
-		    j.plan, j.t.u, &app->progress, &differing, e);
+		    j.plan, &j.t.boot, &app->progress, &differing, e);
 	pv_bar_end(app);
 	if (r == 0) {
 		pv_size_text(text, j.info.bytes);

@@ -129,10 +129,11 @@ push_plain(struct pv_push *p, struct pv_error *e)
 
 	pv_push_say_chip(p);
 	p->step = "plan";
-	r = pv_plan_new(p->img, p->t.chip, false, &p->plan, e);
+	r = pv_plan_new(p->img, p->t.chip, p->t.boot.block, false, &p->plan, e);
 	if (r != 0)
 		return r;
-	r = pv_plan_program(p->plan, p->t.u, &p->app->progress, &p->plain, e);
+	r = pv_plan_program(
+	    p->plan, &p->t.boot, &p->app->progress, &p->plain, e);
 	p->state = p->plain.state;
 	p->step = p->plain.step;
 	if (r != 0 || !p->go)
@@ -222,7 +223,8 @@ dry_run(struct pv_push *p, struct pv_error *e)
 	else if (r == 0 && p->kind == PV_PUSH_PLAIN)
 		r = pv_target_open(p->app, p->port, NULL, true, &p->t, e);
 	if (r == 0 && p->kind == PV_PUSH_PLAIN)
-		r = pv_plan_new(p->img, p->t.chip, false, &p->plan, e);
+		r = pv_plan_new(
+		    p->img, p->t.chip, PV_USART_BLOCK, false, &p->plan, e);
 	return r != 0 ? r : pv_push_dry_run(p, e);
 }
 

@@ -62,6 +62,7 @@ pv_target_open(struct pv_app *app, const char *port, const char *chip_name,
 		return r;
 	}
 	pv_usart_set_chip(t.u, t.chip);
+	pv_boot_usart(t.u, &t.boot);
 	*ret_t = t;
 	return 0;
 }

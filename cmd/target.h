@@ -4,12 +4,14 @@
 #define PV_CMD_TARGET_H
 
 #include "cmd/cmd.h"
+#include <provisor/boot.h>
 #include <provisor/link.h>
 #include <provisor/usart.h>
 
 struct pv_target {
 	struct pv_link link;
 	struct pv_usart *u;
+	struct pv_boot boot;  /* the session, for plans */
 	struct pv_chip *chip; /* NULL: not known, and not needed */
 };
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <provisor/boot.h>
 #include <provisor/chip.h>
 #include <provisor/err.h>
 #include <provisor/image.h>
@@ -46,12 +47,13 @@ struct pv_plan_info {
 };
 
 /*
- * Check an image against a chip and plan it. With allow_ram, segments in RAM
- * are taken too. The image is borrowed. PV_E_RANGE names what does not fit.
+ * Check an image against a chip and plan it in blocks of at most `block`
+ * bytes (of struct pv_boot). With allow_ram, segments in RAM are taken too.
+ * The image is borrowed. PV_E_RANGE names what does not fit.
  */
 PV_MUST_USE int pv_plan_new(const struct pv_image *img,
-    const struct pv_chip *chip, bool allow_ram, struct pv_plan **ret_plan,
-    struct pv_error *e);
+    const struct pv_chip *chip, uint32_t block, bool allow_ram,
+    struct pv_plan **ret_plan, struct pv_error *e);
 void pv_plan_free(struct pv_plan *plan);
 void pv_plan_info(const struct pv_plan *plan, struct pv_plan_info *ret_info);
 /* i < n_sectors, in address order */
@@ -92,13 +94,13 @@ struct pv_plan_options {
  * of each run, where a vector table would be, goes last, so that a program
  * that is not complete never starts. *ret_report is filled in any case.
  */
-PV_MUST_USE int pv_plan_program(const struct pv_plan *plan, struct pv_usart *u,
-    const struct pv_progress *progress, struct pv_plan_report *ret_report,
-    struct pv_error *e);
+PV_MUST_USE int pv_plan_program(const struct pv_plan *plan,
+    const struct pv_boot *boot, const struct pv_progress *progress,
+    struct pv_plan_report *ret_report, struct pv_error *e);
 
 /* The same with options; NULL is the default. */
 PV_MUST_USE int pv_plan_program_with(const struct pv_plan *plan,
-    struct pv_usart *u, const struct pv_plan_options *opt,
+    const struct pv_boot *boot, const struct pv_plan_options *opt,
     const struct pv_progress *progress, struct pv_plan_report *ret_report,
     struct pv_error *e);
 
@@ -106,9 +108,9 @@ PV_MUST_USE int pv_plan_program_with(const struct pv_plan *plan,
  * Compare the image with the chip, nothing but its own bytes. PV_E_VERIFY
  * names the first byte that differs; *ret_differing counts them.
  */
-PV_MUST_USE int pv_plan_verify(const struct pv_plan *plan, struct pv_usart *u,
-    const struct pv_progress *progress, uint64_t *ret_differing,
-    struct pv_error *e);
+PV_MUST_USE int pv_plan_verify(const struct pv_plan *plan,
+    const struct pv_boot *boot, const struct pv_progress *progress,
+    uint64_t *ret_differing, struct pv_error *e);
 
 /* --- secure install ---------------------------------------------------------- */
 

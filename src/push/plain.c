@@ -29,7 +29,8 @@ erase(struct plan_job *j, size_t n, struct pv_error *e)
 	pv_progress_step(j->progress, "erase");
 	/* From the moment it is asked, anything may be gone. */
 	j->rep->state = PV_DEVICE_PARTIAL;
-	r = pv_usart_erase(j->u, j->numbers, n, e);
+	r = j->boot->erase(j->boot->ctx, j->sectors, n,
+	    n == pv_chip_sectors(j->plan->chip), e);
 	if (r == 0)
 		j->rep->erased += n;
 	j->rep->erase_ms += pv_now_ms() - began;
@@ -82,12 +83,16 @@ write_flash(
 	int r;
 
 	for (;; at += n) {
-		n = next_span(data, b->len, j->plan->unit, erased, &at);
+		if (!j->boot->whole_blocks)
+			n = next_span(data, b->len, j->plan->unit, erased, &at);
+		else
+			n = at > 0 || is_blank(data, b->len, erased) ? 0
+								     : b->len;
 		if (n == 0)
 			break;
 		j->rep->state = PV_DEVICE_PARTIAL;
-		r = pv_usart_write(
-		    j->u, b->addr + (uint32_t)at, data + at, n, &damaged, e);
+		r = j->boot->write(j->boot->ctx, b->addr + (uint32_t)at,
+		    data + at, n, &damaged, e);
 		if (r != 0)
 			return r;
 		sent += n;
@@ -105,7 +110,7 @@ static int
 write_block(struct plan_job *j, size_t i, struct pv_error *e)
 {
 	const struct plan_block *b = &j->plan->blocks[i];
-	uint8_t data[PV_USART_BLOCK];
+	uint8_t data[PV_BOOT_BLOCK_MAX];
 	bool damaged = false;
 	int r;
 
@@ -117,7 +122,8 @@ write_block(struct plan_job *j, size_t i, struct pv_error *e)
 		r = write_flash(j, i, data, e);
 	} else {
 		j->rep->state = PV_DEVICE_PARTIAL;
-		r = pv_usart_write(j->u, b->addr, data, b->len, &damaged, e);
+		r = j->boot->write(
+		    j->boot->ctx, b->addr, data, b->len, &damaged, e);
 		j->state[i] = damaged ? BLOCK_BAD : BLOCK_WRITTEN;
 		j->rep->written += b->len;
 	}
@@ -201,7 +207,7 @@ repair(struct plan_job *j, struct pv_error *e)
 	for (i = 0; i < p->n_blocks; i++) {
 		if (j->state[i] != BLOCK_BAD)
 			continue;
-		pv_usart_count_retry(j->u, "write", p->blocks[i].addr,
+		j->boot->count_retry(j->boot->ctx, "write", p->blocks[i].addr,
 		    "sector does not hold what was written, writing it again");
 		if (p->blocks[i].ram) {
 			j->state[i] = BLOCK_TODO;
@@ -215,7 +221,7 @@ repair(struct plan_job *j, struct pv_error *e)
 				j->rep->verified -= p->blocks[k].len;
 			j->state[k] = BLOCK_TODO;
 		}
-		j->numbers[n++] = p->sectors[p->blocks[i].sector].s.number;
+		j->sectors[n++] = p->sectors[p->blocks[i].sector].s;
 	}
 	j->rep->rewritten += (unsigned)n;
 	j->bad_known = false;
@@ -274,13 +280,13 @@ program(struct plan_job *j, struct pv_error *e)
 }
 
 int
-pv_plan_program_with(const struct pv_plan *plan, struct pv_usart *u,
+pv_plan_program_with(const struct pv_plan *plan, const struct pv_boot *boot,
     const struct pv_plan_options *opt, const struct pv_progress *progress,
     struct pv_plan_report *ret_report, struct pv_error *e)
 {
 	struct plan_job j = {
 		.plan = plan,
-		.u = u,
+		.boot = boot,
 		.progress = progress,
 		.rep = ret_report,
 		.total = plan->padded,
@@ -295,10 +301,10 @@ pv_plan_program_with(const struct pv_plan *plan, struct pv_usart *u,
 	ret_report->step = "erase";
 	j.state = calloc(plan->n_blocks, 1);
 	/* Never more bad sectors than blocks. */
-	j.numbers =
-	    calloc(plan->n_blocks + plan->n_sectors, sizeof(*j.numbers));
+	j.sectors =
+	    calloc(plan->n_blocks + plan->n_sectors, sizeof(*j.sectors));
 	j.changed = calloc(plan->n_sectors + 1, sizeof(*j.changed));
-	if (j.state == NULL || j.numbers == NULL || j.changed == NULL) {
+	if (j.state == NULL || j.sectors == NULL || j.changed == NULL) {
 		r = pv_fail(e, PV_E_NOMEM, "out of memory");
 		goto out;
 	}
@@ -306,7 +312,7 @@ pv_plan_program_with(const struct pv_plan *plan, struct pv_usart *u,
 		r = pv_plan_compare(&j, e);
 	for (i = 0; i < plan->n_sectors; i++)
 		if (!j.opt.only_changed || j.changed[i])
-			j.numbers[n++] = plan->sectors[i].s.number;
+			j.sectors[n++] = plan->sectors[i].s;
 	ret_report->kept = plan->n_sectors - n;
 	if (r == 0)
 		r = erase(&j, n, e);
@@ -314,33 +320,33 @@ pv_plan_program_with(const struct pv_plan *plan, struct pv_usart *u,
 		r = program(&j, e);
 out:
 	free(j.state);
-	free(j.numbers);
+	free(j.sectors);
 	free(j.changed);
 	return r;
 }
 
 int
-pv_plan_program(const struct pv_plan *plan, struct pv_usart *u,
+pv_plan_program(const struct pv_plan *plan, const struct pv_boot *boot,
     const struct pv_progress *progress, struct pv_plan_report *ret_report,
     struct pv_error *e)
 {
-	return pv_plan_program_with(plan, u, NULL, progress, ret_report, e);
+	return pv_plan_program_with(plan, boot, NULL, progress, ret_report, e);
 }
 
 /* --- compare only ------------------------------------------------------------- */
 
 static int
-compare(const struct pv_plan *plan, struct pv_usart *u,
+compare(const struct pv_plan *plan, const struct pv_boot *boot,
     const struct plan_piece *c, uint32_t at, uint32_t n, uint64_t *differing,
     struct pv_error *e)
 {
-	uint8_t want[PV_USART_BLOCK], got[PV_USART_BLOCK];
+	uint8_t want[PV_BOOT_BLOCK_MAX], got[PV_BOOT_BLOCK_MAX];
 	uint32_t k;
 	int r;
 
 	r = pv_image_read(plan->image, c->segment, at, want, n, e);
 	if (r == 0)
-		r = pv_usart_read(u, c->addr + at, got, n, e);
+		r = boot->read(boot->ctx, c->addr + at, got, n, e);
 	if (r != 0)
 		return r;
 	for (k = 0; k < n; k++) {
@@ -355,7 +361,7 @@ compare(const struct pv_plan *plan, struct pv_usart *u,
 }
 
 int
-pv_plan_verify(const struct pv_plan *plan, struct pv_usart *u,
+pv_plan_verify(const struct pv_plan *plan, const struct pv_boot *boot,
     const struct pv_progress *progress, uint64_t *ret_differing,
     struct pv_error *e)
 {
@@ -370,10 +376,10 @@ pv_plan_verify(const struct pv_plan *plan, struct pv_usart *u,
 	for (i = 0; i < plan->n_pieces; i++) {
 		c = &plan->pieces[i];
 		for (at = 0; at < c->size; at += n) {
-			n = PV_USART_BLOCK - (c->addr + at) % PV_USART_BLOCK;
+			n = plan->block - (c->addr + at) % plan->block;
 			if (n > c->size - at)
 				n = c->size - at;
-			r = compare(plan, u, c, at, n, ret_differing,
+			r = compare(plan, boot, c, at, n, ret_differing,
 			    *ret_differing == 0 ? &first : &other);
 			if (r != 0) {
 				if (e != NULL)

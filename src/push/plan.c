@@ -150,7 +150,7 @@ add_block(struct pv_plan *p, const struct plan_block *b, struct pv_error *e)
 	return 0;
 }
 
-/* Frames of at most 256 bytes that stay inside one sector. */
+/* Frames that stay inside one sector. */
 static int
 make_blocks(struct pv_plan *p, struct pv_error *e)
 {
@@ -169,7 +169,7 @@ make_blocks(struct pv_plan *p, struct pv_error *e)
 				.head = at == 0 && !run->ram };
 			n = run->size - at;
 			/* Frames begin at multiples of their size. */
-			left = PV_USART_BLOCK - b.addr % PV_USART_BLOCK;
+			left = p->block - b.addr % p->block;
 			if (n > left)
 				n = left;
 			if (!run->ram) {
@@ -196,7 +196,8 @@ make_blocks(struct pv_plan *p, struct pv_error *e)
 
 int
 pv_plan_new(const struct pv_image *img, const struct pv_chip *chip,
-    bool allow_ram, struct pv_plan **ret_plan, struct pv_error *e)
+    uint32_t block, bool allow_ram, struct pv_plan **ret_plan,
+    struct pv_error *e)
 {
 	struct pv_plan *p;
 	int r;
@@ -215,7 +216,8 @@ pv_plan_new(const struct pv_image *img, const struct pv_chip *chip,
 	p->n_pieces = pv_image_count(img);
 	/* AN3155 3.6: multiples of 4, whatever the part says. */
 	p->unit = chip->write_unit < 4 ? 4 : chip->write_unit;
-	if (PV_USART_BLOCK % p->unit != 0) {
+	p->block = block;
+	if (block == 0 || block > PV_BOOT_BLOCK_MAX || block % p->unit != 0) {
 		r = pv_fail(e, PV_E_UNSUPPORTED,
 		    "write unit of %" PRIu32 " bytes does not divide a frame",
 		    p->unit);

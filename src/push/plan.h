@@ -33,6 +33,7 @@ struct pv_plan {
 	const struct pv_image *image;
 	const struct pv_chip *chip;
 	uint32_t unit;
+	uint32_t block; /* most bytes of one frame */
 	uint64_t bytes, padded;
 	size_t n_pieces, n_runs, n_sectors, n_blocks;
 	size_t cap_sectors, cap_blocks;
@@ -53,13 +54,13 @@ enum block_state {
 
 struct plan_job {
 	const struct pv_plan *plan;
-	struct pv_usart *u;
+	const struct pv_boot *boot;
 	struct pv_plan_options opt;
 	const struct pv_progress *progress;
 	struct pv_plan_report *rep;
-	uint8_t *state;	   /* enum block_state per block */
-	uint32_t *numbers; /* of sectors to erase */
-	bool *changed;	   /* per sector */
+	uint8_t *state;		   /* enum block_state per block */
+	struct pv_sector *sectors; /* to erase */
+	bool *changed;		   /* per sector */
 	uint64_t done, total;
 	bool use_checksum; /* it was probed and agreed */
 	bool probed;

@@ -53,7 +53,7 @@ same_checksum(
 {
 	const struct plan_block *b = j->plan->blocks;
 	uint32_t want = PV_USART_CRC_INIT, got = 0;
-	uint8_t data[PV_USART_BLOCK];
+	uint8_t data[PV_BOOT_BLOCK_MAX];
 	size_t i;
 	int r;
 
@@ -64,7 +64,8 @@ same_checksum(
 		want = pv_usart_crc(want, data, b[i].len);
 	}
 	j->rep->address = b[s.from].addr;
-	r = pv_usart_checksum(j->u, b[s.from].addr, span_bytes(j, s), &got, e);
+	r = j->boot->checksum(
+	    j->boot->ctx, b[s.from].addr, span_bytes(j, s), &got, e);
 	*ret_same = r == 0 && want == got;
 	return r;
 }
@@ -142,7 +143,8 @@ probe(struct plan_job *j, struct pv_error *e)
 	j->probed = true;
 	if (s.size < PV_USART_BLOCK)
 		return 0;
-	return pv_usart_checksum_probe(j->u, s.base, &j->use_checksum, e);
+	return j->boot->checksum_probe(
+	    j->boot->ctx, s.base, &j->use_checksum, e);
 }
 
 /* --- prove what was written ---------------------------------------------------- */
@@ -177,7 +179,7 @@ static int
 prove_read(struct plan_job *j, struct span s, struct pv_error *e)
 {
 	const struct plan_block *b = j->plan->blocks;
-	uint8_t want[PV_USART_BLOCK], got[CHUNK];
+	uint8_t want[PV_BOOT_BLOCK_MAX], got[CHUNK];
 	size_t i, end;
 	uint32_t at;
 	int r;
@@ -187,7 +189,7 @@ prove_read(struct plan_job *j, struct span s, struct pv_error *e)
 			if (span_bytes(j, (struct span){ i, end + 1 }) > CHUNK)
 				break;
 		j->rep->address = b[i].addr;
-		r = pv_usart_read(j->u, b[i].addr, got,
+		r = j->boot->read(j->boot->ctx, b[i].addr, got,
 		    span_bytes(j, (struct span){ i, end }), e);
 		for (at = 0; r == 0 && i < end; at += b[i++].len) {
 			r = pv_plan_content(j->plan, &b[i], want, e);
@@ -266,7 +268,7 @@ static int
 compare_read(struct plan_job *j, struct span s, struct pv_error *e)
 {
 	const struct plan_block *b = j->plan->blocks;
-	uint8_t want[PV_USART_BLOCK], got[PV_USART_BLOCK];
+	uint8_t want[PV_BOOT_BLOCK_MAX], got[PV_BOOT_BLOCK_MAX];
 	size_t i;
 	int r;
 
@@ -276,7 +278,8 @@ compare_read(struct plan_job *j, struct span s, struct pv_error *e)
 		j->rep->address = b[i].addr;
 		r = pv_plan_content(j->plan, &b[i], want, e);
 		if (r == 0)
-			r = pv_usart_read(j->u, b[i].addr, got, b[i].len, e);
+			r = j->boot->read(
+			    j->boot->ctx, b[i].addr, got, b[i].len, e);
 		if (r != 0)
 			return r;
 		if (memcmp(want, got, b[i].len) != 0)

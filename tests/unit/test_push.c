@@ -34,6 +34,7 @@ struct rig {
 	struct pv_link link;
 	struct pv_chip chip;
 	struct pv_usart *u;
+	struct pv_boot boot;
 	struct pv_image *img;
 	struct pv_error e;
 };
@@ -47,6 +48,7 @@ rig_open(struct rig *g)
 	g->link = fb_link(g->b);
 	assert_int_equal(pv_usart_open(&g->link, NULL, &g->u, &g->e), 0);
 	pv_usart_set_chip(g->u, &g->chip);
+	pv_boot_usart(g->u, &g->boot);
 	assert_int_equal(pv_image_new(&g->img, &g->e), 0);
 }
 
@@ -70,7 +72,8 @@ plan(struct rig *g)
 {
 	struct pv_plan *p = NULL;
 
-	assert_int_equal(pv_plan_new(g->img, &g->chip, false, &p, &g->e), 0);
+	assert_int_equal(
+	    pv_plan_new(g->img, &g->chip, PV_USART_BLOCK, false, &p, &g->e), 0);
 	return p;
 }
 
@@ -114,14 +117,17 @@ test_plan_range(void **state)
 	rig_open(&g);
 	add(&g, FB_FLASH + FB_SIZE - 1, (const uint8_t *)"ab", 2);
 	assert_int_equal(
-	    pv_plan_new(g.img, &g.chip, false, &p, &g.e), PV_E_RANGE);
+	    pv_plan_new(g.img, &g.chip, PV_USART_BLOCK, false, &p, &g.e),
+	    PV_E_RANGE);
 	assert_null(p);
 	pv_image_free(g.img);
 	assert_int_equal(pv_image_new(&g.img, &g.e), 0);
 	add(&g, 0x20002000, (const uint8_t *)"ab", 2);
 	assert_int_equal(
-	    pv_plan_new(g.img, &g.chip, false, &p, &g.e), PV_E_RANGE);
-	assert_int_equal(pv_plan_new(g.img, &g.chip, true, &p, &g.e), 0);
+	    pv_plan_new(g.img, &g.chip, PV_USART_BLOCK, false, &p, &g.e),
+	    PV_E_RANGE);
+	assert_int_equal(
+	    pv_plan_new(g.img, &g.chip, PV_USART_BLOCK, true, &p, &g.e), 0);
 	pv_plan_free(p);
 	rig_close(&g);
 }
@@ -148,17 +154,17 @@ test_program(void **state)
 	memcpy(want + (size_t)4 * FB_PAGE + 16, data, 3);
 	p = plan(&g);
 	assert_int_equal(
-	    pv_plan_verify(p, g.u, NULL, &differing, &g.e), PV_E_VERIFY);
+	    pv_plan_verify(p, &g.boot, NULL, &differing, &g.e), PV_E_VERIFY);
 	assert_true(differing > 4000);
 	assert_non_null(strstr(g.e.msg, "0x08000804 holds 0x5a"));
-	assert_int_equal(pv_plan_program(p, g.u, NULL, &rep, &g.e), 0);
+	assert_int_equal(pv_plan_program(p, &g.boot, NULL, &rep, &g.e), 0);
 	assert_memory_equal(g.b->flash, want, FB_SIZE);
 	assert_int_equal(rep.state, PV_DEVICE_DONE);
 	assert_int_equal(rep.erased, 4);
 	assert_int_equal(rep.written + rep.skipped, rep.verified);
 	assert_true(rep.skipped >= 768);
 	assert_int_equal(rep.rewritten, 0);
-	assert_int_equal(pv_plan_verify(p, g.u, NULL, &differing, &g.e), 0);
+	assert_int_equal(pv_plan_verify(p, &g.boot, NULL, &differing, &g.e), 0);
 	assert_int_equal(differing, 0);
 	pv_plan_free(p);
 	rig_close(&g);
@@ -184,7 +190,7 @@ test_program_unplugged(void **state)
 		add(&g, FB_FLASH, data, sizeof(data));
 		p = plan(&g);
 		g.b->gone_at = g.b->total_in + at;
-		r = pv_plan_program(p, g.u, NULL, &rep, &g.e);
+		r = pv_plan_program(p, &g.boot, NULL, &rep, &g.e);
 		pv_plan_free(p);
 		if (r == 0) {
 			rig_close(&g);
@@ -217,7 +223,7 @@ test_program_protected_sector(void **state)
 	add(&g, FB_FLASH, data, sizeof(data));
 	p = plan(&g);
 	assert_int_equal(
-	    pv_plan_program(p, g.u, NULL, &rep, &g.e), PV_E_VERIFY);
+	    pv_plan_program(p, &g.boot, NULL, &rep, &g.e), PV_E_VERIFY);
 	assert_non_null(strstr(g.e.msg, "verify at 0x08000000"));
 	assert_non_null(strstr(g.e.hint, "write-protected"));
 	assert_int_equal(rep.rewritten, 2);
@@ -244,7 +250,7 @@ test_program_lossy(void **state)
 		add(&g, FB_FLASH, data, sizeof(data));
 		p = plan(&g);
 		g.b->lose_in = g.b->total_in + at;
-		r = pv_plan_program(p, g.u, NULL, &rep, &g.e);
+		r = pv_plan_program(p, &g.boot, NULL, &rep, &g.e);
 		if (r == 0) {
 			assert_memory_equal(g.b->flash, data, sizeof(data));
 			assert_int_equal(rep.state, PV_DEVICE_DONE);
