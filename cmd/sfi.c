@@ -382,9 +382,11 @@ run_calibrate(
 
 const struct pv_verb pv_verbs_sfi[] = {
 	{ "sfi", "pack",
-	    "--chip C --firmware FILE[@ADDR]... [--option-bytes CSV] --key KEY "
-	    "[--nonce FILE] --image-version N [--profile v1|v2] "
-	    "[--iv-add RULE] [--yes-irreversible] [--dry-run] -o F.sfi",
+	    "--chip C --firmware FILE[@ADDR]... [--external SPEC]... "
+	    "[--module FILE@ADDR]... [--key-area CSV] [--option-bytes CSV] "
+	    "--key KEY [--nonce FILE] --image-version N [--profile v1|v2] "
+	    "[--ram-size N] [--token-address A] [--iv-add RULE] "
+	    "[--yes-irreversible] [--dry-run] [--manifest] -o F.sfi",
 	    "encrypt firmware and option bytes into a package",
 	    "provisor sfi pack --chip stm32h563 --firmware app.elf "
 	    "--option-bytes prod.csv \\\n"

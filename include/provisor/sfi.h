@@ -40,7 +40,7 @@ struct pv_sfi_header {
 };
 
 struct pv_sfi_area {
-	uint8_t type;	  /* 'F', 'C', ...; any letter decodes */
+	uint8_t type;	  /* 'F', 'M', 'K', 'E', 'C', 'P', 'R', ... */
 	uint8_t version;  /* image version */
 	uint16_t index;	  /* 1-based */
 	uint32_t size;	  /* payload bytes */
@@ -72,11 +72,49 @@ PV_MUST_USE int pv_sfi_profile_parse(
 
 /* --- packing ------------------------------------------------------------- */
 
+/* Firmware for external flash: E areas, one for each segment. */
+struct pv_sfi_external {
+	const struct pv_image *image;
+	uint32_t region;      /* of the on-the-fly decryption, 0..7 */
+	uint32_t mode;	      /* 0..3, as in sfi.md */
+	uint32_t key_address; /* in internal flash */
+};
+#define PV_SFI_MAX_EXTERNALS 64U
+#define PV_SFI_KEY_BYTES     16U /* that a key address needs */
+
+/* An SMI module, embedded whole as an M area. */
+struct pv_sfi_module {
+	const char *path;
+	uint32_t address; /* must be the module's own */
+};
+#define PV_SFI_MAX_MODULES 64U
+
+/* Flash that the device fills with random bytes: a pair of the K area. */
+struct pv_sfi_key_pair {
+	uint32_t size;
+	uint32_t address;
+};
+#define PV_SFI_MAX_KEY_PAIRS 64U
+
 /* Everything is borrowed for the call. */
 struct pv_sfi_pack {
 	const struct pv_chip *chip;
 	const struct pv_image *image; /* F areas, see pv_sfi_plan */
-	const uint32_t *options;      /* words of the C area, or NULL */
+	const struct pv_sfi_external *externals;
+	size_t n_externals;
+	const struct pv_sfi_module *modules;
+	size_t n_modules;
+	const struct pv_sfi_key_pair *key_pairs;
+	size_t n_key_pairs;
+	/*
+	 * Split into parts of at most ram_size bytes by the rule of sfi.md;
+	 * 0: do not split. The token address is where the device notes how
+	 * far it is.
+	 */
+	uint32_t ram_size;
+	bool has_token;
+	uint32_t token_address;
+	const uint32_t *options; /* words of the C area, or NULL */
 	size_t n_options;
 	const struct pv_sealer *sealer;
 	uint8_t nonce[PV_SFI_NONCE];
@@ -107,8 +145,8 @@ struct pv_sfi_info {
 };
 
 /*
- * What pv_sfi_pack would write, by the same checks. Each segment of the image
- * is an F area; segments that share a write unit of the flash (or that v2
+ * What pv_sfi_pack would write, by the same checks, in the order F, M, K, E, C
+ * with P and R between parts. Each segment of the image is an F area; segments that share a write unit of the flash (or that v2
  * padding would reach) are one area, the gap filled with the value of erased
  * flash. Every area lies in flash (PV_E_RANGE) and none over another there,
  * aliases and padding counted (PV_E_OVERLAP); the number of option words is
@@ -120,7 +158,7 @@ PV_MUST_USE int pv_sfi_plan(const struct pv_sfi_pack *p,
     struct pv_error *e);
 
 /*
- * Build the package at `path`: F areas by address, then C. Memory does not
+ * Build the package at `path`, areas as pv_sfi_plan says. Memory does not
  * grow with the image. The file appears whole or not at all. PV_E_REUSE when
  * an IV of this package was used before, under this key, for other content.
  * `each` (or NULL) gets the areas once the file is in place.

@@ -2,9 +2,12 @@
 #include "formats/sfi.h"
 
 #include "base/file.h"
+#include "formats/smi.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int
 pv_sfi_walk(int fd, const char *path, struct pv_sfi_header *ret_h,
@@ -58,4 +61,30 @@ pv_sfi_walk(int fd, const char *path, struct pv_sfi_header *ret_h,
 		    "'%s': %llu bytes after the last area", path,
 		    (unsigned long long)(end - at));
 	return 0;
+}
+
+int
+pv_smi_read(const char *path, struct pv_smi *ret_m, struct pv_error *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	uint8_t raw[PV_SMI_HEADER];
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return pv_fail_errno(e,
+		    errno == ENOENT ? PV_E_NOT_FOUND : PV_E_IO, errno,
+		    "opening '%s'", path);
+	if (fstat(fd, &st) != 0)
+		r = pv_fail_errno(e, PV_E_IO, errno, "reading '%s'", path);
+	else if (!S_ISREG(st.st_mode) || st.st_size < (off_t)PV_SMI_HEADER)
+		r = pv_fail(e, PV_E_MALFORMED,
+		    "'%s' is too short for an SMI module", path);
+	else
+		r = pv_pread_exact(fd, path, raw, sizeof(raw), 0, e);
+	if (r == 0 &&
+	    (r = pv_smi_decode(raw, (uint64_t)st.st_size, ret_m, e)) != 0)
+		(void)pv_wrap(e, "'%s'", path);
+	(void)close(fd);
+	return r;
 }
