@@ -167,9 +167,8 @@ report_info(struct pv_app *app, const struct pv_target *t, bool known, bool on,
 static int
 run_info(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
-	const char *port = NULL, *chip = NULL;
-	struct poptOption table[] = { PV_OPT_PORT(port), PV_OPT_CHIP(chip),
-		POPT_TABLEEND };
+	struct pv_target_args to = { 0 };
+	struct poptOption table[] = { PV_OPT_TARGET(to), POPT_TABLEEND };
 	struct pv_target t;
 	const char **args;
 	bool on = false, known;
@@ -177,7 +176,7 @@ run_info(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 
 	r = pv_options(app, table, argc, argv, 0, 0, &args, e);
 	if (r == 0)
-		r = pv_target_open(app, port, chip, false, &t, e);
+		r = pv_target_open(app, &to, false, &t, e);
 	if (r != 0)
 		return r;
 	/* Every STM32 microcontroller shows flash there when it is unknown. */
@@ -223,8 +222,9 @@ read_to(struct pv_app *app, struct pv_target *t, uint32_t addr, uint32_t size,
 static int
 run_read(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
-	const char *port = NULL, *chip = NULL, *out = NULL;
-	struct poptOption table[] = { PV_OPT_PORT(port), PV_OPT_CHIP(chip),
+	struct pv_target_args to = { 0 };
+	const char *out = NULL;
+	struct poptOption table[] = { PV_OPT_TARGET(to),
 		{ "output", 'o', POPT_ARG_STRING, &out, 0,
 		    "file to write the bytes to", "FILE" },
 		POPT_TABLEEND };
@@ -243,7 +243,7 @@ run_read(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r == 0)
 		r = pv_parse_range(args[0], &addr, &size, e);
 	if (r == 0)
-		r = pv_target_open(app, port, chip, false, &t, e);
+		r = pv_target_open(app, &to, false, &t, e);
 	if (r == 0)
 		r = pv_outfile_open(out, 0666, &f, e);
 	if (r == 0)
@@ -269,7 +269,7 @@ run_read(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 /* --- write, verify ------------------------------------------------------------ */
 
 struct image_job {
-	const char *port, *chip;
+	struct pv_target_args to;
 	const char **args;
 	struct pv_image *img;
 	struct pv_plan *plan;
@@ -286,7 +286,7 @@ image_begin(struct pv_app *app, struct image_job *j, struct pv_error *e)
 	if (r == 0)
 		r = pv_image_add_file(j->img, j->args[0], e);
 	if (r == 0)
-		r = pv_target_open(app, j->port, j->chip, true, &j->t, e);
+		r = pv_target_open(app, &j->to, true, &j->t, e);
 	if (r == 0)
 		r = pv_plan_new(
 		    j->img, j->t.chip, j->t.boot.block, true, &j->plan, e);
@@ -303,6 +303,24 @@ image_end(struct image_job *j)
 	pv_target_close(&j->t);
 }
 
+void
+pv_program_json(struct pv_json *root, const struct pv_plan_report *rep)
+{
+	pv_json_set_int(root, "sectors_erased", (int64_t)rep->erased);
+	pv_json_set_int(root, "sectors_kept", (int64_t)rep->kept);
+	pv_json_set_int(root, "sectors_rewritten", rep->rewritten);
+	pv_json_set_int(root, "bytes_written", (int64_t)rep->written);
+	pv_json_set_int(root, "bytes_skipped", (int64_t)rep->skipped);
+	pv_json_set_int(root, "bytes_kept", (int64_t)rep->kept_bytes);
+	pv_json_set_int(root, "bytes_verified", (int64_t)rep->verified);
+	pv_json_set_str(
+	    root, "verified_by", rep->by_checksum ? "checksum" : "read-back");
+	pv_json_set_int(root, "compare_ms", rep->compare_ms);
+	pv_json_set_int(root, "erase_ms", rep->erase_ms);
+	pv_json_set_int(root, "write_ms", rep->write_ms);
+	pv_json_set_int(root, "verify_ms", rep->verify_ms);
+}
+
 static int
 report_write(struct pv_app *app, const struct image_job *j,
     const struct pv_plan_report *rep, struct pv_error *e)
@@ -312,19 +330,21 @@ report_write(struct pv_app *app, const struct image_job *j,
 	unsigned retries = pv_usart_retries(j->t.u);
 
 	pv_size_text(text, j->info.bytes);
-	pv_out(app,
-	    "%s: %s written, %zu sector%s erased, all of it read back\n",
-	    j->args[0], text, rep->erased, rep->erased == 1 ? "" : "s");
+	pv_out(app, "%s: %s written, %zu sector%s erased, %s\n", j->args[0],
+	    text, rep->erased, rep->erased == 1 ? "" : "s",
+	    rep->by_checksum ? "all of it confirmed by the chip's checksum"
+			     : "all of it read back");
+	if (rep->kept > 0)
+		pv_out(app, "%zu sector%s held it already\n", rep->kept,
+		    rep->kept == 1 ? "" : "s");
+	pv_target_empty_check(app, &j->t);
 	if (retries > 0)
 		pv_say(app, "%u retries on the line\n", retries);
 	pv_json_set_str(root, "file", j->args[0]);
 	pv_json_set_str(root, "chip", j->t.chip->name);
 	pv_json_set_int(root, "bytes", (int64_t)j->info.bytes);
-	pv_json_set_int(root, "sectors_erased", (int64_t)rep->erased);
-	pv_json_set_int(root, "bytes_written", (int64_t)rep->written);
-	pv_json_set_int(root, "bytes_skipped", (int64_t)rep->skipped);
-	pv_json_set_int(root, "bytes_verified", (int64_t)rep->verified);
-	pv_json_set_int(root, "retries", retries);
+	pv_program_json(root, rep);
+	pv_target_json(&j->t, root);
 	return pv_out_json(app, root, e);
 }
 
@@ -332,17 +352,23 @@ static int
 run_write(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	struct image_job j = { 0 };
-	struct poptOption table[] = { PV_OPT_PORT(j.port), PV_OPT_CHIP(j.chip),
-		POPT_TABLEEND };
+	int changed = 0, read_back = 0;
+	struct poptOption table[] = { PV_OPT_TARGET(j.to),
+		PV_OPT_PROGRAM(changed, read_back), POPT_TABLEEND };
 	struct pv_plan_report rep = { .state = PV_DEVICE_UNCHANGED };
+	struct pv_plan_options opt;
 	int r;
 
 	r = pv_options(app, table, argc, argv, 1, 1, &j.args, e);
 	if (r != 0)
 		return r;
+	opt = (struct pv_plan_options){ .only_changed = changed != 0,
+		.coalesce = j.to.coalesce != 0,
+		.read_back = read_back != 0 };
 	r = image_begin(app, &j, e);
 	if (r == 0)
-		r = pv_plan_program(j.plan, &j.t.boot, &app->progress, &rep, e);
+		r = pv_plan_program_with(
+		    j.plan, &j.t.boot, &opt, &app->progress, &rep, e);
 	pv_bar_end(app);
 	if (r == 0)
 		r = report_write(app, &j, &rep, e);
@@ -357,8 +383,7 @@ static int
 run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	struct image_job j = { 0 };
-	struct poptOption table[] = { PV_OPT_PORT(j.port), PV_OPT_CHIP(j.chip),
-		POPT_TABLEEND };
+	struct poptOption table[] = { PV_OPT_TARGET(j.to), POPT_TABLEEND };
 	struct pv_json *root;
 	char text[PV_SIZE_TEXT];
 	uint64_t differing = 0;
@@ -391,9 +416,8 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 static int
 run_go(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
-	const char *port = NULL, *chip = NULL;
-	struct poptOption table[] = { PV_OPT_PORT(port), PV_OPT_CHIP(chip),
-		POPT_TABLEEND };
+	struct pv_target_args to = { 0 };
+	struct poptOption table[] = { PV_OPT_TARGET(to), POPT_TABLEEND };
 	struct pv_target t = { 0 };
 	struct pv_json *root;
 	const char **args;
@@ -404,7 +428,7 @@ run_go(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r == 0)
 		r = pv_parse_u64(args[0], UINT32_MAX, "address", &addr, e);
 	if (r == 0)
-		r = pv_target_open(app, port, chip, false, &t, e);
+		r = pv_target_open(app, &to, false, &t, e);
 	if (r != 0)
 		return r;
 	r = pv_usart_go(t.u, (uint32_t)addr, e);
@@ -422,32 +446,53 @@ run_go(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 const struct pv_verb pv_verbs_device[] = {
 	{ "device", "list", "", "list the serial ports of this machine",
 	    "provisor device list --json", run_list },
-	{ "device", "info", "--port PORT [--chip CHIP]",
+	{ "device", "info", PV_TARGET_SYNOPSIS,
 	    "ask the bootloader what the chip is",
 	    "provisor device info --port usart:/dev/ttyUSB0", run_info },
-	{ "device", "read", "ADDR+SIZE --port PORT [--chip CHIP] -o FILE",
+	{ "device", "read", "ADDR+SIZE " PV_TARGET_SYNOPSIS " -o FILE",
 	    "read memory into a file",
 	    "provisor device read 0x08000000+64K --port usart:/dev/ttyUSB0 "
 	    "-o dump.bin",
 	    run_read },
-	{ "device", "write", "FILE[@ADDR] --port PORT [--chip CHIP]",
+	{ "device", "write",
+	    "FILE[@ADDR] " PV_TARGET_SYNOPSIS " [--only-changed] [--read-back]",
 	    "erase the sectors an image touches, write it, read it back",
 	    "provisor device write app.hex --port usart:/dev/ttyUSB0\n"
 	    "provisor device write app.bin@0x08000000 --port "
 	    "tcp:10.0.0.7:4000",
 	    run_write },
-	{ "device", "verify", "FILE[@ADDR] --port PORT [--chip CHIP]",
+	{ "device", "verify", "FILE[@ADDR] " PV_TARGET_SYNOPSIS,
 	    "compare an image with what the chip holds",
 	    "provisor device verify app.elf --port usart:/dev/ttyUSB0",
 	    run_verify },
 	{ "device", "erase",
-	    "[--all] [--no-check] [ADDR+SIZE...] --port PORT [--chip CHIP]",
+	    "[--all] [--no-check] [ADDR+SIZE...] " PV_TARGET_SYNOPSIS,
 	    "erase whole sectors, or all of flash, and check that they are "
 	    "blank",
 	    "provisor device erase 0x08000000+16K --port usart:/dev/ttyUSB0\n"
 	    "provisor device erase --all --port usart:/dev/ttyUSB0",
 	    pv_device_erase },
-	{ "device", "go", "ADDR --port PORT [--chip CHIP]",
+	{ "device", "options",
+	    PV_TARGET_SYNOPSIS " [--set FILE | --set WORD=VALUE...] "
+			       "[--yes-irreversible]",
+	    "show the option bytes, or write them all and read them back",
+	    "provisor device options --port usart:/dev/ttyUSB0\n"
+	    "provisor device options --port usart:/dev/ttyUSB0 --set "
+	    "0x1fff7800=0xfbeff8aa",
+	    pv_device_options },
+	{ "device", "protect",
+	    "(--sectors LIST | --read-protect | --level N) " PV_TARGET_SYNOPSIS
+	    " [--yes-irreversible]",
+	    "protect sectors from writing, or flash from reading",
+	    "provisor device protect --sectors 0-3 --port usart:/dev/ttyUSB0",
+	    pv_device_protect },
+	{ "device", "unprotect",
+	    "(--sectors all | --read-protect) " PV_TARGET_SYNOPSIS,
+	    "end write protection, or read protection by erasing everything",
+	    "provisor device unprotect --sectors all --port "
+	    "usart:/dev/ttyUSB0",
+	    pv_device_unprotect },
+	{ "device", "go", "ADDR " PV_TARGET_SYNOPSIS,
 	    "start the program at an address",
 	    "provisor device go 0x08000000 --port usart:/dev/ttyUSB0", run_go },
 	{ 0 },

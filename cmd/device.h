@@ -5,23 +5,35 @@
 
 #include "cmd/cmd.h"
 #include "cmd/target.h"
+#include <provisor/push.h>
 
-/* Rows for every verb that talks to a chip. */
-#define PV_OPT_PORT(v)                                           \
-	{                                                        \
-		"port", 0, POPT_ARG_STRING, &(v), 0,             \
-		    "usart:PATH[@BAUD] or tcp:HOST:PORT", "PORT" \
-	}
-#define PV_OPT_CHIP(v)                                                    \
-	{                                                                 \
-		"chip", 0, POPT_ARG_STRING, &(v), 0,                      \
-		    "take this chip description, whatever the chip says", \
-		    "CHIP"                                                \
+/* Rows of the verbs that program. */
+#define PV_OPT_PROGRAM(changed, read_back)                                   \
+	{ "only-changed", 0, POPT_ARG_NONE, &(changed), 0,                   \
+		"compare first, leave equal sectors alone", NULL },          \
+	{                                                                    \
+		"read-back", 0, POPT_ARG_NONE, &(read_back), 0,              \
+		    "verify by reading even if the chip has checksums", NULL \
 	}
 
 #define PV_READ_CHUNK 4096U /* bytes between two steps of the bar */
 
+/* Synopsis of the options of struct pv_target_args. */
+#define PV_TARGET_SYNOPSIS "--port PORT [--chip CHIP] [LINE-OPTIONS]"
+
+/* What programming did, as members of a result. */
+void pv_program_json(struct pv_json *root, const struct pv_plan_report *rep);
+
 int pv_device_erase(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+
+int pv_device_options(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+/* Write read protection level 2 into the option bytes. No way back. */
+PV_MUST_USE int pv_device_level_2(struct pv_target *t, struct pv_error *e);
+int pv_device_protect(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+int pv_device_unprotect(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
 
 #endif

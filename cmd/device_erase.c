@@ -148,9 +148,9 @@ int
 pv_device_erase(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
-	const char *port = NULL, *chip = NULL;
+	struct pv_target_args to = { 0 };
 	int all = 0, no_check = 0;
-	struct poptOption table[] = { PV_OPT_PORT(port), PV_OPT_CHIP(chip),
+	struct poptOption table[] = { PV_OPT_TARGET(to),
 		{ "all", 0, POPT_ARG_NONE, &all, 0, "erase all of flash",
 		    NULL },
 		{ "no-check", 0, POPT_ARG_NONE, &no_check, 0,
@@ -172,7 +172,7 @@ pv_device_erase(
 		return pv_hint(
 		    e, "ADDR+SIZE, such as 0x08000000+16K, or --all");
 	}
-	r = pv_target_open(app, port, chip, true, &t, e);
+	r = pv_target_open(app, &to, true, &t, e);
 	if (r != 0)
 		return r;
 	n = pv_chip_sectors(t.chip);

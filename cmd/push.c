@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor push: the station's one command. */
+#include "cmd/device.h"
 #include "cmd/push.h"
 #include "cmd/nouns.h"
 #include "cmd/sfi.h"
@@ -64,9 +65,9 @@ check_options(const struct pv_push *p, struct pv_error *e)
 		return pv_fail(e, PV_E_USAGE,
 		    "--go is for plain images: after a secure install the "
 		    "chip restarts by itself");
-	if (p->port == NULL && !(p->dry_run && (p->kind == PV_PUSH_INSTALL ||
-						   p->chip_name != NULL)))
-		return pv_need(e, p->port, "--port");
+	if (p->to.port == NULL &&
+	    !(p->dry_run && (p->kind == PV_PUSH_INSTALL || p->to.chip != NULL)))
+		return pv_need(e, p->to.port, "--port");
 	return 0;
 }
 
@@ -125,6 +126,9 @@ open_input(struct pv_push *p, struct pv_error *e)
 static int
 push_plain(struct pv_push *p, struct pv_error *e)
 {
+	struct pv_plan_options opt = { .only_changed = p->only_changed != 0,
+		.coalesce = p->to.coalesce != 0,
+		.read_back = p->read_back != 0 };
 	int r;
 
 	pv_push_say_chip(p);
@@ -132,8 +136,8 @@ push_plain(struct pv_push *p, struct pv_error *e)
 	r = pv_plan_new(p->img, p->t.chip, p->t.boot.block, false, &p->plan, e);
 	if (r != 0)
 		return r;
-	r = pv_plan_program(
-	    p->plan, &p->t.boot, &p->app->progress, &p->plain, e);
+	r = pv_plan_program_with(
+	    p->plan, &p->t.boot, &opt, &p->app->progress, &p->plain, e);
 	p->state = p->plain.state;
 	p->step = p->plain.step;
 	if (r != 0 || !p->go)
@@ -195,7 +199,7 @@ push(struct pv_push *p, struct pv_error *e)
 	if (r != 0)
 		return r;
 	p->step = "connect";
-	r = pv_target_open(p->app, p->port, p->chip_name, true, &p->t, e);
+	r = pv_target_open(p->app, &p->to, true, &p->t, e);
 	if (r != 0)
 		return r;
 	r = p->kind == PV_PUSH_INSTALL ? push_install(p, e) : push_plain(p, e);
@@ -217,11 +221,10 @@ dry_run(struct pv_push *p, struct pv_error *e)
 	int r;
 
 	r = open_input(p, e);
-	if (r == 0 && p->chip_name != NULL)
-		r = pv_chip_load(
-		    p->app->chip_dirs, p->chip_name, &p->t.chip, e);
+	if (r == 0 && p->to.chip != NULL)
+		r = pv_chip_load(p->app->chip_dirs, p->to.chip, &p->t.chip, e);
 	else if (r == 0 && p->kind == PV_PUSH_PLAIN)
-		r = pv_target_open(p->app, p->port, NULL, true, &p->t, e);
+		r = pv_target_open(p->app, &p->to, true, &p->t, e);
 	if (r == 0 && p->kind == PV_PUSH_PLAIN)
 		r = pv_plan_new(
 		    p->img, p->t.chip, PV_USART_BLOCK, false, &p->plan, e);
@@ -245,9 +248,8 @@ run_push(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	struct pv_push p = { .app = app,
 		.state = PV_DEVICE_UNCHANGED,
 		.began_ms = pv_now_ms() };
-	struct poptOption table[] = { { "port", 0, POPT_ARG_STRING, &p.port, 0,
-					  "usart:PATH[@BAUD] or tcp:HOST:PORT",
-					  "PORT" },
+	struct poptOption table[] = { PV_OPT_TARGET(p.to),
+		PV_OPT_PROGRAM(p.only_changed, p.read_back),
 		{ "campaign", 0, POPT_ARG_STRING, &p.campaign, 0,
 		    "get the license of the chip from this campaign", "NAME" },
 		{ "license", 0, POPT_ARG_STRING, &p.license_file, 0,
@@ -261,9 +263,6 @@ run_push(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		{ "signature", 0, POPT_ARG_STRING, &p.signature_file, 0,
 		    "the signature of the package (default: FILE.sig)",
 		    "FILE" },
-		{ "chip", 0, POPT_ARG_STRING, &p.chip_name, 0,
-		    "take this chip description, whatever the chip says",
-		    "CHIP" },
 		{ "dry-run", 0, POPT_ARG_NONE, &p.dry_run, 0,
 		    "say what would be done, change and spend nothing", NULL },
 		{ "go", 0, POPT_ARG_NONE, &p.go, 0,
@@ -293,7 +292,8 @@ const struct pv_verb pv_verbs_push[] = {
 	{ "push", NULL,
 	    "FILE --port PORT [--campaign NAME | --license FILE] "
 	    "[--campaign-key PEM] [--require-signature PEM] "
-	    "[--signature FILE] [--chip CHIP] [--dry-run] [--go]",
+	    "[--signature FILE] [--chip CHIP] [LINE-OPTIONS] "
+	    "[--only-changed] [--read-back] [--dry-run] [--go]",
 	    "program a chip: a .sfi package with a license, or a plain image",
 	    "provisor push app.sfi --port usart:/dev/ttyUSB0 --campaign "
 	    "spring\n"

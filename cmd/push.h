@@ -28,10 +28,11 @@ struct pv_push_license {
 struct pv_push {
 	struct pv_app *app;
 	/* options */
-	const char *file, *port, *chip_name;
+	const char *file;
+	struct pv_target_args to;
 	const char *campaign, *license_file, *campaign_key;
 	const char *signer_key, *signature_file; /* --require-signature */
-	int dry_run, go;
+	int dry_run, go, only_changed, read_back;
 
 	enum pv_push_kind kind;
 	const char *step;

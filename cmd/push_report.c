@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a push prints: its plan, its lines, PASS or FAIL, and JSON. */
+#include "cmd/device.h"
 #include "cmd/push.h"
 #include "cmd/ui.h"
 
@@ -155,10 +156,7 @@ result_json(const struct pv_push *p, int code)
 		pv_json_set_int(o, "bytes", (int64_t)p->install.sent);
 	} else {
 		pv_json_set_addr(o, "address", p->plain.address);
-		pv_json_set_int(o, "sectors_erased", (int64_t)p->plain.erased);
-		pv_json_set_int(o, "bytes_written", (int64_t)p->plain.written);
-		pv_json_set_int(
-		    o, "bytes_verified", (int64_t)p->plain.verified);
+		pv_program_json(o, &p->plain);
 	}
 	if (p->serial[0] != '\0')
 		pv_json_set_str(o, "chip", p->serial);
@@ -179,7 +177,10 @@ result_json(const struct pv_push *p, int code)
 	} else {
 		pv_json_set_null(o, "license");
 	}
-	pv_json_set_int(o, "retries", retries(p));
+	if (p->t.u != NULL)
+		pv_target_json(&p->t, o);
+	else
+		pv_json_set_int(o, "retries", 0);
 	pv_json_set_int(o, "milliseconds", pv_now_ms() - p->began_ms);
 	pv_json_set_str(o, "device_state", pv_device_state_text(p->state));
 	return o;
@@ -228,10 +229,18 @@ say_verified(const struct pv_push *p)
 		return;
 	}
 	pv_size_text(text, p->plain.verified);
-	pv_out(p->app, "verified  %s read back from %zu sector%s%s\n", text,
-	    p->plain.erased, p->plain.erased == 1 ? "" : "s", again);
+	pv_out(p->app, "verified  %s %s %zu sector%s%s\n", text,
+	    p->plain.by_checksum ? "by the chip's checksum of"
+				 : "read back from",
+	    p->plain.erased + p->plain.kept,
+	    p->plain.erased + p->plain.kept == 1 ? "" : "s", again);
+	if (p->plain.kept > 0)
+		pv_out(p->app, "unchanged %zu sector%s held it already\n",
+		    p->plain.kept, p->plain.kept == 1 ? "" : "s");
 	if (p->go)
 		pv_out(p->app, "go        program started\n");
+	else
+		pv_target_empty_check(p->app, &p->t);
 }
 
 int

@@ -5,7 +5,10 @@
 #include "base/log.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+#define PV_TARGET_PORT 320U
 
 static int
 find_chip(struct pv_app *app, const char *name, bool need_chip,
@@ -41,22 +44,97 @@ find_chip(struct pv_app *app, const char *name, bool need_chip,
 	    app->home);
 }
 
+/* --- the port ---------------------------------------------------------------- */
+
+/* "usart:PATH@RATE", whatever rate the port text had. */
+static int
+port_at(
+    const char *port, uint32_t baud, char *dst, size_t cap, struct pv_error *e)
+{
+	const char *at = strrchr(port, '@');
+	size_t n = strlen(port);
+
+	if (strncmp(port, "usart:", 6) != 0)
+		return pv_fail(e, PV_E_USAGE,
+		    "--baud is for serial ports, usart:PATH; the rate of '%s' "
+		    "is set where its line is",
+		    port);
+	if (at != NULL && at[1] != '\0' &&
+	    strspn(at + 1, "0123456789") == strlen(at + 1))
+		n = (size_t)(at - port);
+	if (snprintf(dst, cap, "%.*s@%" PRIu32, (int)n, port, baud) >= (int)cap)
+		return pv_fail(e, PV_E_USAGE, "port name too long");
+	return 0;
+}
+
+static int
+open_at(void *ctx, uint32_t baud, struct pv_link *ret_link, struct pv_error *e)
+{
+	const struct pv_target_args *args = ctx;
+	char port[PV_TARGET_PORT];
+	int r;
+
+	r = port_at(args->port, baud, port, sizeof(port), e);
+	return r != 0 ? r : pv_link_open(port, ret_link, e);
+}
+
+static int
+open_link(struct pv_app *app, struct pv_target_args *args,
+    const struct pv_usart_options *opt, struct pv_target *t, struct pv_error *e)
+{
+	struct pv_rate_port port = {
+		.ctx = args, .open = open_at, .address = 0x08000000U
+	};
+	struct pv_chip *chip = NULL;
+	uint64_t baud;
+	int r = 0;
+
+	if (args->baud == NULL)
+		return pv_link_open(args->port, &t->link, e);
+	if (strcmp(args->baud, "auto") != 0) {
+		r = pv_parse_u64(args->baud, UINT32_MAX, "baud rate", &baud, e);
+		return r != 0 ? r : open_at(args, (uint32_t)baud, &t->link, e);
+	}
+	if (args->chip != NULL) {
+		r = pv_chip_load(app->chip_dirs, args->chip, &chip, e);
+		if (r == 0 && chip->n_banks > 0)
+			port.address = pv_chip_flash_base(chip);
+		pv_chip_free(chip);
+	}
+	if (r == 0)
+		r = pv_usart_find_rate(&port, opt, &app->progress, &t->baud, e);
+	if (r != 0)
+		return r;
+	pv_say(app, "%" PRIu32 " baud proves itself\n", t->baud);
+	return open_at(args, t->baud, &t->link, e);
+}
+
 int
-pv_target_open(struct pv_app *app, const char *port, const char *chip_name,
+pv_target_open(struct pv_app *app, const struct pv_target_args *args,
     bool need_chip, struct pv_target *ret_t, struct pv_error *e)
 {
+	struct pv_target_args a = *args;
+	struct pv_reset reset = { 0 };
+	struct pv_usart_options opt = { .reset = &reset,
+		.lockstep = args->lockstep != 0,
+		.coalesce = args->coalesce != 0 };
 	struct pv_target t = { 0 };
 	int r;
 
 	memset(ret_t, 0, sizeof(*ret_t));
-	r = pv_need(e, port, "--port");
+	r = pv_need(e, args->port, "--port");
+	if (r == 0 && args->lockstep && args->coalesce)
+		r = pv_fail(e, PV_E_USAGE,
+		    "--lockstep and --coalesce exclude each other");
+	if (r == 0 && args->reset != NULL)
+		r = pv_reset_parse(args->reset, &reset, e);
 	if (r != 0)
 		return r;
-	r = pv_link_open(port, &t.link, e);
+	r = open_link(app, &a, &opt, &t, e);
 	if (r == 0)
-		r = pv_usart_open(&t.link, &app->progress, &t.u, e);
+		r = pv_usart_open_with(&t.link, &app->progress, &opt, &t.u, e);
 	if (r == 0)
-		r = find_chip(app, chip_name, need_chip, &t, e);
+		r = find_chip(app, args->chip, need_chip, &t, e);
 	if (r != 0) {
 		pv_target_close(&t);
 		return r;
@@ -65,6 +143,39 @@ pv_target_open(struct pv_app *app, const char *port, const char *chip_name,
 	pv_boot_usart(t.u, &t.boot);
 	*ret_t = t;
 	return 0;
+}
+
+void
+pv_target_json(const struct pv_target *t, struct pv_json *root)
+{
+	const struct pv_usart_counters *c = pv_usart_counters(t->u);
+	struct pv_json *o = pv_json_set_object(root, "line");
+
+	pv_json_set_int(o, "baud", t->link.baud);
+	pv_json_set_int(o, "blocks_lockstep", (int64_t)c->blocks_lockstep);
+	pv_json_set_int(o, "blocks_merged", (int64_t)c->blocks_merged);
+	pv_json_set_int(o, "blocks_coalesced", (int64_t)c->blocks_coalesced);
+	pv_json_set_int(o, "blocks_screened", (int64_t)c->blocks_screened);
+	pv_json_set_int(o, "reads_lockstep", (int64_t)c->reads_lockstep);
+	pv_json_set_int(o, "reads_merged", (int64_t)c->reads_merged);
+	pv_json_set_int(o, "checksums", (int64_t)c->checksums);
+	pv_json_set_int(o, "fallbacks", c->fallbacks);
+	pv_json_set_int(o, "resets", c->resets);
+	pv_json_set_int(root, "retries", pv_usart_retries(t->u));
+}
+
+void
+pv_target_empty_check(struct pv_app *app, const struct pv_target *t)
+{
+	size_t i;
+
+	for (i = 0; t->chip != NULL && i < t->chip->n_usart_quirks; i++)
+		if (strcmp(t->chip->usart_quirks[i], "empty-check") == 0)
+			pv_say(app,
+			    "after its first programming the %s stays in the "
+			    "bootloader until a power cycle (or option "
+			    "loading): a reset is not enough\n",
+			    t->chip->title);
 }
 
 void

@@ -82,6 +82,8 @@ struct pv_chip {
 	bool has_option_area;
 	struct pv_range option_area; /* as the USART bootloader sees it */
 	uint32_t option_words;	     /* words of the SFI C area; 0 unknown */
+	bool has_rdp_offset;
+	uint32_t rdp_offset; /* of the RDP byte in the option area */
 
 	/* One-time programmable bytes; otp.size 0: none, or not known. */
 	struct pv_range otp;

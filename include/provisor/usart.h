@@ -134,6 +134,22 @@ void pv_usart_count_retry(
     struct pv_usart *u, const char *step, uint64_t address, const char *text);
 
 /*
+ * The highest rate of 921600, 460800, 230400 that proves itself, else 115200:
+ * a block read at 115200 must read the same at that rate again and again,
+ * without a miss. `open` opens the port at a rate; the link is released here.
+ * `address` is of readable memory. PV_E_USAGE without a reset sequence.
+ */
+struct pv_rate_port {
+	void *ctx;
+	int (*open)(void *ctx, uint32_t baud, struct pv_link *ret_link,
+	    struct pv_error *e);
+	uint32_t address;
+};
+PV_MUST_USE int pv_usart_find_rate(const struct pv_rate_port *port,
+    const struct pv_usart_options *opt, const struct pv_progress *progress,
+    uint32_t *ret_baud, struct pv_error *e);
+
+/*
  * The part behind the bootloader, once known: its memory map is enforced
  * before a byte is sent, its times bound the waiting. Borrowed; NULL: the map
  * is not checked and general times apply.

@@ -28,7 +28,8 @@ static const char *const alias_members[] = { "base", "size", "target", NULL };
 static const char *const times_members[] = { "sector_erase_typ_ms",
 	"sector_erase_max_ms", "mass_erase_typ_ms", "mass_erase_max_ms",
 	"write_unit_typ_us", "write_unit_max_us", NULL };
-static const char *const option_members[] = { "base", "size", "words", NULL };
+static const char *const option_members[] = { "base", "size", "words",
+	"rdp_offset", NULL };
 static const char *const otp_members[] = { "base", "size", "write_unit", NULL };
 static const char *const usart_members[] = { "version", "opcodes", "quirks",
 	NULL };
@@ -414,6 +415,16 @@ parse_memory(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 		if (rc != 0)
 			return rc;
 		c->has_option_area = true;
+	}
+	if (pv_json_get(v, "rdp_offset") != NULL) {
+		rc = opt_u32(v, "option_bytes", "rdp_offset", UINT16_MAX,
+		    &c->rdp_offset, e);
+		if (rc == 0 && c->rdp_offset >= c->option_area.size)
+			rc = pv_fail(e, PV_E_MALFORMED,
+			    "'rdp_offset' is outside the option area");
+		if (rc != 0)
+			return rc;
+		c->has_rdp_offset = true;
 	}
 	return opt_u32(v, "option_bytes", "words", 256, &c->option_words, e);
 }

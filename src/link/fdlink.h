@@ -19,7 +19,7 @@
 #define PV_TCP_CONNECT_MS   5000
 #define PV_LINK_DRAIN_LIMIT 65536U /* bytes dropped by one drain */
 
-/* What else must end with the link (libserialport's port). */
+/* What else must end with the link (libserialport's port), before the fd. */
 struct pv_fd_owner {
 	void *ctx;
 	void (*close)(void *ctx);

@@ -4,6 +4,7 @@
  * parity) and listing what is there. Bytes then go over the descriptor.
  */
 #include "link/fdlink.h"
+#include "link/latency.h"
 
 #include "base/log.h"
 
@@ -18,13 +19,22 @@
 #include <termios.h>
 #include <unistd.h>
 
+#define SYS_TTY "/sys/class/tty"
+
+struct owner {
+	struct sp_port *port;
+	struct pv_latency latency;
+};
+
 static void
 owner_close(void *ctx)
 {
-	struct sp_port *port = ctx;
+	struct owner *o = ctx;
 
-	(void)sp_close(port);
-	sp_free_port(port);
+	pv_latency_restore(&o->latency);
+	(void)sp_close(o->port);
+	sp_free_port(o->port);
+	free(o);
 }
 
 static int
@@ -85,8 +95,9 @@ pv_link_open_serial(const char *path, uint32_t baud, bool *ret_known,
 {
 	struct sp_port *port = NULL;
 	struct pv_fd_owner owner;
+	struct owner *o = NULL;
 	enum sp_return sr;
-	char *real;
+	char *real, *name;
 	int fd = -1, lock_fd = -1, r;
 	bool opened = false;
 
@@ -131,13 +142,26 @@ pv_link_open_serial(const char *path, uint32_t baud, bool *ret_known,
 		goto out;
 	}
 	(void)ioctl(fd, TIOCEXCL);
-	owner = (struct pv_fd_owner){ .ctx = port, .close = owner_close };
+	o = calloc(1, sizeof(*o));
+	if (o == NULL) {
+		r = pv_fail(e, PV_E_NOMEM, "out of memory");
+		goto out;
+	}
+	o->port = port;
+	name = strrchr(real, '/');
+	pv_latency_set(
+	    &o->latency, fd, SYS_TTY, name != NULL ? name + 1 : real);
+	owner = (struct pv_fd_owner){ .ctx = o, .close = owner_close };
 	r = pv_fd_link(fd, lock_fd, &owner, path, baud, ret_link, e);
 	if (r == 0) {
 		port = NULL;
+		o = NULL;
 		lock_fd = -1;
 	}
 out:
+	if (o != NULL)
+		pv_latency_restore(&o->latency);
+	free(o);
 	if (port != NULL) {
 		if (opened)
 			(void)sp_close(port);
