@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor ledger: prove what happened. */
 #include "cmd/campaign.h"
-#include "cmd/cmd.h"
+#include "cmd/ledger.h"
 #include "cmd/session.h"
 
 #include "cmd/ledger_export.h"
@@ -12,15 +12,10 @@
 
 /* --- the campaigns to look at ------------------------------------------------ */
 
-struct campaigns {
-	struct pv_campaign *c;
-	size_t n;
-};
-
 static int
 add_campaign(void *ctx, const struct pv_campaign *c)
 {
-	struct campaigns *all = ctx;
+	struct pv_campaigns *all = ctx;
 	struct pv_campaign *grown;
 
 	grown = realloc(all->c, (all->n + 1) * sizeof(*grown));
@@ -31,10 +26,9 @@ add_campaign(void *ctx, const struct pv_campaign *c)
 	return 0;
 }
 
-/* One by name, or all of them. */
-static int
-choose(struct pv_store *store, const char *name, struct campaigns *ret_all,
-    struct pv_error *e)
+int
+pv_campaigns_choose(struct pv_store *store, const char *name,
+    struct pv_campaigns *ret_all, struct pv_error *e)
 {
 	struct pv_campaign c;
 	int r;
@@ -51,6 +45,14 @@ choose(struct pv_store *store, const char *name, struct campaigns *ret_all,
 	return r;
 }
 
+void
+pv_campaigns_release(struct pv_campaigns *all)
+{
+	free(all->c);
+	all->c = NULL;
+	all->n = 0;
+}
+
 /* --- verify ------------------------------------------------------------------ */
 
 struct audit {
@@ -59,6 +61,9 @@ struct audit {
 	struct pv_hsm *hsm;
 	char hsm_uri[PV_CAMPAIGN_URI]; /* of hsm */
 	bool no_token;
+	struct pv_checkpoint *since;
+	bool *since_used;
+	size_t n_since;
 	struct pv_json *array;
 	uint64_t entries;
 	char tail[160]; /* what the one-campaign line ends with */
@@ -84,6 +89,27 @@ open_token(struct audit *a, const struct pv_campaign *c, struct pv_error *e)
 	return 0;
 }
 
+/* With every checkpoint that is of this campaign. */
+static int
+verify_since(struct audit *a, const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_verify_report *ret_rep,
+    struct pv_error *e)
+{
+	bool done = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < a->n_since; i++) {
+		const struct pv_checkpoint *cp = &a->since[i];
+
+		if (memcmp(cp->campaign_id, c->id, sizeof(c->id)) != 0)
+			continue;
+		r = pv_ledger_verify_since(c, io, cp, ret_rep, e);
+		a->since_used[i] = true;
+		done = true;
+	}
+	return done || r != 0 ? r : pv_ledger_verify(c, io, ret_rep, e);
+}
+
 static int
 audit_campaign(struct audit *a, const struct pv_campaign *c,
     struct pv_verify_report *ret_rep, struct pv_error *e)
@@ -103,7 +129,7 @@ audit_campaign(struct audit *a, const struct pv_campaign *c,
 		io.anchor = &anchor;
 	}
 	if (r == 0)
-		r = pv_ledger_verify(c, &io, ret_rep, e);
+		r = verify_since(a, c, &io, ret_rep, e);
 	pv_anchor_release(&anchor);
 	pv_signer_release(&signer);
 	return r;
@@ -178,20 +204,78 @@ audit_one(struct audit *a, const struct pv_campaign *c, struct pv_error *e)
 }
 
 static int
+read_checkpoints(struct audit *a, char *const *paths, struct pv_error *e)
+{
+	size_t n = 0;
+	int r = 0;
+
+	while (paths != NULL && paths[n] != NULL)
+		n++;
+	if (n == 0)
+		return 0;
+	a->since = calloc(n, sizeof(*a->since));
+	a->since_used = calloc(n, sizeof(*a->since_used));
+	if (a->since == NULL || a->since_used == NULL)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
+	for (; r == 0 && a->n_since < n; a->n_since++)
+		r = pv_checkpoint_read(
+		    paths[a->n_since], &a->since[a->n_since], e);
+	return r;
+}
+
+/* A checkpoint that no campaign answers to is itself the finding. */
+static int
+all_checkpoints_used(const struct audit *a, char *const *paths,
+    const char *name, struct pv_error *e)
+{
+	for (size_t i = 0; i < a->n_since; i++) {
+		const struct pv_checkpoint *cp = &a->since[i];
+
+		if (a->since_used[i])
+			continue;
+		if (name != NULL)
+			return pv_fail(e, PV_E_USAGE,
+			    "'%s' is of campaign '%s', not of '%s'", paths[i],
+			    cp->name, name);
+		return pv_fail(e, PV_E_ROLLBACK,
+		    "the ledger lacks campaign '%s', of which '%s' saw %" PRIu64
+		    " entries",
+		    cp->name, paths[i], cp->seq);
+	}
+	return 0;
+}
+
+static void
+checkpoints_json(const struct audit *a, struct pv_json *o)
+{
+	struct pv_json *list;
+
+	if (a->n_since == 0)
+		return;
+	list = pv_json_set_array(o, "since");
+	for (size_t i = 0; i < a->n_since; i++)
+		pv_checkpoint_json(pv_json_add_object(list), &a->since[i]);
+}
+
+static int
 run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	struct audit a = { .app = app };
-	char *name = NULL, path[4096];
+	char *name = NULL, path[4096], **since = NULL;
 	int no_token = 0, r;
 	struct poptOption table[] = {
 		{ "campaign", 0, POPT_ARG_STRING, &name, 0,
 		    "this campaign only", "NAME" },
 		{ "no-token", 0, POPT_ARG_NONE, &no_token, 0,
 		    "check the ledger alone, not the token's note", NULL },
+		{ "since", 0, POPT_ARG_ARGV, &since, 0,
+		    "nothing before this checkpoint may have changed; may be "
+		    "given again",
+		    "CHECKPOINT" },
 		PV_OPT_PIN(app),
 		POPT_TABLEEND,
 	};
-	struct campaigns all = { 0 };
+	struct pv_campaigns all = { 0 };
 	struct pv_json *o = NULL;
 	const char **args;
 
@@ -201,13 +285,17 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	a.no_token = no_token != 0;
 	o = pv_json_new_object();
 	a.array = pv_json_set_array(o, "campaigns");
-	r = pv_ledger_path(app, path, sizeof(path), e);
+	r = read_checkpoints(&a, since, e);
+	if (r == 0)
+		r = pv_ledger_path(app, path, sizeof(path), e);
 	if (r == 0)
 		r = pv_open_ledger(app, false, &a.store, e);
 	if (r == 0)
-		r = choose(&a.store, name, &all, e);
+		r = pv_campaigns_choose(&a.store, name, &all, e);
 	for (size_t i = 0; r == 0 && i < all.n; i++)
 		r = audit_one(&a, &all.c[i], e);
+	if (r == 0)
+		r = all_checkpoints_used(&a, since, name, e);
 	if (r != 0)
 		goto out;
 	if (all.n == 1)
@@ -219,6 +307,12 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "intact, signatures valid, token anchors %s\n",
 		    path, all.n, a.entries,
 		    a.no_token ? "NOT checked (--no-token)" : "agree");
+	for (size_t i = 0; i < a.n_since; i++)
+		pv_out(app,
+		    "checkpoint %s: nothing up to entry %" PRIu64
+		    " of campaign %s changed\n",
+		    since[i], a.since[i].seq, a.since[i].name);
+	checkpoints_json(&a, o);
 	pv_json_set_str(o, "ledger", path);
 	pv_json_set_str(o, "result", "pass");
 	pv_json_set_u64(o, "entries", a.entries);
@@ -226,7 +320,9 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	o = NULL;
 out:
 	pv_json_free(o);
-	free(all.c);
+	pv_campaigns_release(&all);
+	free(a.since);
+	free(a.since_used);
 	pv_hsm_close(a.hsm);
 	pv_store_release(&a.store);
 	return r;
@@ -248,7 +344,7 @@ run_export(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "file to write, default standard output", "F" },
 		POPT_TABLEEND,
 	};
-	struct campaigns all = { 0 };
+	struct pv_campaigns all = { 0 };
 	struct pv_store store = { 0 };
 	struct pv_export *x = NULL;
 	const char **args;
@@ -265,7 +361,7 @@ run_export(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r == 0)
 		r = pv_open_ledger(app, false, &store, e);
 	if (r == 0)
-		r = choose(&store, name, &all, e);
+		r = pv_campaigns_choose(&store, name, &all, e);
 	for (size_t i = 0; r == 0 && i < all.n; i++)
 		r = pv_export_campaign(x, &store, &all.c[i], e);
 	if (r == 0)
@@ -280,7 +376,7 @@ run_export(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		r = pv_out_json(app, o, e);
 	}
 	pv_export_free(x);
-	free(all.c);
+	pv_campaigns_release(&all);
 	pv_store_release(&store);
 	return r;
 }
@@ -371,7 +467,7 @@ run_report(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "this campaign only", "NAME" },
 		POPT_TABLEEND,
 	};
-	struct campaigns all = { 0 };
+	struct pv_campaigns all = { 0 };
 	struct pv_store store = { 0 };
 	struct pv_json *o = NULL, *array;
 	const char **args;
@@ -384,7 +480,7 @@ run_report(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	array = pv_json_set_array(o, "campaigns");
 	r = pv_open_ledger(app, false, &store, e);
 	if (r == 0)
-		r = choose(&store, name, &all, e);
+		r = pv_campaigns_choose(&store, name, &all, e);
 	if (r == 0)
 		pv_out(app, "%-20s %-11s %8s %8s %8s %6s %8s %8s %8s\n",
 		    "CAMPAIGN", "STATE", "LIMIT", "ISSUED", "LEFT", "BURNT",
@@ -404,15 +500,21 @@ run_report(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		r = pv_out_json(app, o, e);
 	else
 		pv_json_free(o);
-	free(all.c);
+	pv_campaigns_release(&all);
 	pv_store_release(&store);
 	return r;
 }
 
 const struct pv_verb pv_verbs_ledger[] = {
-	{ "ledger", "verify", "[--campaign NAME] [--no-token]",
+	{ "ledger", "verify",
+	    "[--campaign NAME] [--no-token] [--since CHECKPOINT]...",
 	    "re-check every entry, and that ledger and token agree",
 	    "provisor ledger verify", run_verify },
+	{ "ledger", "anchor", "--campaign NAME [--export F]",
+	    "where a campaign stands in ledger and token, as a checkpoint",
+	    "provisor ledger anchor --campaign spring --export "
+	    "spring-may.checkpoint",
+	    pv_run_ledger_anchor },
 	{ "ledger", "export", "[--format jsonl|csv] [--campaign NAME] [-o F]",
 	    "write every entry out, oldest first",
 	    "provisor ledger export --format csv -o spring.csv", run_export },

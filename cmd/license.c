@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor license: one license for one chip. */
-#include "cmd/cmd.h"
+#include "cmd/license.h"
 #include "cmd/session.h"
 
 #include "base/file.h"
@@ -222,6 +222,8 @@ run_inspect(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	int r;
 
 	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
+	if (r == 0 && pv_is_receipt(args[0]))
+		return pv_receipt_inspect(app, args[0], e);
 	if (r == 0)
 		r = read_license(args[0], data, &len, &l, e);
 	if (r != 0)
@@ -322,6 +324,9 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if ((campaign == NULL) == (key == NULL))
 		return pv_fail(
 		    e, PV_E_USAGE, "give one of --campaign and --campaign-key");
+	if (pv_is_receipt(args[0]))
+		return pv_receipt_verify(
+		    app, args[0], campaign, key, certificate, e);
 	v.campaign = campaign;
 	v.key = key;
 	v.certificate = certificate;
@@ -351,11 +356,18 @@ const struct pv_verb pv_verbs_license[] = {
 	    "provisor license issue --campaign spring --certificate chip.cert "
 	    "-o chip.lic",
 	    run_issue },
-	{ "license", "inspect", "F", "explain every field of a license",
+	{ "license", "receipt",
+	    "--campaign NAME --certificate CERT|--number N -o F",
+	    "write the signed proof that a license was issued",
+	    "provisor license receipt --campaign spring --number 412 -o "
+	    "412.receipt",
+	    pv_run_license_receipt },
+	{ "license", "inspect", "F",
+	    "explain every field of a license or receipt",
 	    "provisor license inspect chip.lic", run_inspect },
 	{ "license", "verify",
 	    "F --campaign NAME|--campaign-key PEM [--certificate CERT]",
-	    "check a license's signature, and whose it is",
+	    "check a license or receipt: its signature, and whose it is",
 	    "provisor license verify chip.lic --campaign spring "
 	    "--certificate chip.cert",
 	    run_verify },

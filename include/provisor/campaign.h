@@ -183,6 +183,76 @@ PV_MUST_USE int pv_ledger_verify(const struct pv_campaign *c,
     const struct pv_campaign_io *io, struct pv_verify_report *ret_report,
     struct pv_error *e);
 
+/* What an auditor keeps of a campaign (formats/checkpoint.md). */
+struct pv_checkpoint {
+	uint8_t campaign_id[16];
+	char name[PV_CAMPAIGN_NAME];
+	uint8_t public_key[64];
+	uint64_t seq; /* the last entry, and its hash */
+	uint8_t hash[32];
+	uint64_t spent, max_licenses;
+	uint8_t state;	 /* as in an entry: 1 draft, 2 operational, 3 closed */
+	uint8_t clock;	 /* as in an entry */
+	int64_t time_ms; /* when it was made, noted only */
+	char station[64];
+	char operator_id[64];
+	uint8_t signature[64];
+};
+#define PV_CHECKPOINT_LEN_MAX 512U
+
+/*
+ * Make a checkpoint of the last entry, after ledger and token were found to
+ * agree (PV_E_ROLLBACK). *len: room, then length.
+ */
+PV_MUST_USE int pv_checkpoint_make(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_checkpoint *ret_cp,
+    uint8_t *data, size_t *len, struct pv_error *e);
+/* Its form, and its signature under the key it names. */
+PV_MUST_USE int pv_checkpoint_check(const uint8_t *data, size_t len,
+    struct pv_checkpoint *ret_cp, struct pv_error *e);
+/*
+ * pv_ledger_verify, and the campaign is the continuation of the checkpoint:
+ * another key, another entry at its place or a shorter chain is
+ * PV_E_ROLLBACK. `since` may be NULL.
+ */
+PV_MUST_USE int pv_ledger_verify_since(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, const struct pv_checkpoint *since,
+    struct pv_verify_report *ret_report, struct pv_error *e);
+
+/* --- receipts ------------------------------------------------------------- */
+
+/* What a receipt says (formats/receipt.md). */
+struct pv_receipt {
+	struct pv_campaign campaign; /* its definition */
+	uint64_t seq;		     /* of the ledger entry, and its hash */
+	uint8_t entry_hash[32];
+	uint64_t number;
+	uint8_t chip[32]; /* SHA-256 of the certificate */
+	int64_t time_ms;
+	char station[64];
+	char operator_id[64];
+	uint8_t license[228];
+	size_t license_len;
+};
+#define PV_RECEIPT_MAX 8332U
+
+/*
+ * The receipt of a license: by the chip's certificate, or, with certificate
+ * NULL, by number (which reads the ledger from its begin). *len: room, then
+ * length. Needs no token. PV_E_NOT_FOUND.
+ */
+PV_MUST_USE int pv_receipt_make(const struct pv_campaign *c,
+    struct pv_store *store, const uint8_t *certificate, uint64_t number,
+    uint8_t *data, size_t *len, struct pv_error *e);
+/*
+ * Check a receipt under a campaign's public key, and against a certificate
+ * when there is one. With public_key NULL nothing is verified and the receipt
+ * is only read.
+ */
+PV_MUST_USE int pv_receipt_check(const uint8_t *data, size_t len,
+    const uint8_t *public_key, const uint8_t *certificate,
+    struct pv_receipt *ret_rc, struct pv_error *e);
+
 #ifdef __cplusplus
 }
 #endif

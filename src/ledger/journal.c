@@ -71,6 +71,13 @@ pv_journal_open(const struct pv_record *rec, const uint8_t *pub,
 	return 0;
 }
 
+int
+pv_journal_signed(const uint8_t pub[64], const uint8_t hash[32],
+    const uint8_t signature[64], struct pv_error *e)
+{
+	return pv_ecdsa_verify(pub, hash, signature, e);
+}
+
 /* --- reading --------------------------------------------------------------- */
 
 struct one {

@@ -38,6 +38,10 @@ PV_MUST_USE int pv_journal_hash(
 PV_MUST_USE int pv_journal_open(const struct pv_record *rec, const uint8_t *pub,
     struct pv_entry *ret_entry, uint8_t ret_hash[32], struct pv_error *e);
 
+/* A signature over a hash of pv_journal_hash. PV_E_VERIFY. */
+PV_MUST_USE int pv_journal_signed(const uint8_t pub[64], const uint8_t hash[32],
+    const uint8_t signature[64], struct pv_error *e);
+
 /* The checked last entry of a campaign. PV_E_NOT_FOUND when it has none. */
 PV_MUST_USE int pv_journal_head(struct pv_store *store,
     const struct pv_campaign *c, struct pv_head *ret_head, struct pv_error *e);

@@ -8,7 +8,6 @@
 
 #include "crypto/digest.h"
 #include "formats/ledger.h"
-#include "formats/license.h"
 #include "ledger/journal.h"
 #include "license/rules.h"
 
@@ -42,6 +41,7 @@ struct audit {
 	/* what the token must find in the chain */
 	struct pv_head anchored;
 	bool anchored_seen;
+	const struct pv_checkpoint *since; /* or NULL */
 };
 
 /* Room for one more element; doubles. */
@@ -127,27 +127,14 @@ rule_settle(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 static int
 rule_issued(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 {
-	struct pv_license l;
 	void *p = a->chips;
 	int r;
 
 	r = rule_settle(a, en, e);
 	if (r == 0)
-		r = pv_license_check(en->body.license, en->body.license_len,
-		    a->def.public_key, NULL, e);
-	if (r == 0)
-		r = pv_license_decode(
-		    en->body.license, en->body.license_len, &l, e);
-	if (r != 0) {
-		(void)pv_wrap(e, "entry %" PRIu64, en->seq);
+		r = pv_rules_issued(&a->def, en, e);
+	if (r != 0)
 		return r;
-	}
-	if (memcmp(l.campaign_id, a->def.id, 16) != 0 ||
-	    l.number != en->body.number ||
-	    strcmp(l.product_id, a->def.product_id) != 0 ||
-	    memcmp(l.nonce, a->def.nonce, sizeof(l.nonce)) != 0)
-		return broken(e, en->seq,
-		    "holds a license that is not of this campaign and number");
 	r = grow(&p, &a->cap_chips, a->n_chips, sizeof(*a->chips), e);
 	a->chips = p;
 	if (r != 0)
@@ -283,6 +270,51 @@ note_clock(struct audit *a, const struct pv_entry *en)
 	a->time_ms = en->time_ms;
 }
 
+/* --- against a checkpoint ---------------------------------------------------- */
+
+static int
+since_replaced(const struct pv_checkpoint *cp, struct pv_error *e)
+{
+	int r = pv_fail(e, PV_E_ROLLBACK,
+	    "entry %" PRIu64 " is not the one of the checkpoint: what came "
+	    "before it was changed, or it is another ledger",
+	    cp->seq);
+
+	(void)pv_hint(e, "the entries verify among themselves, so they were "
+			 "written by someone with the campaign's key");
+	return r;
+}
+
+static int
+since_begin(const struct audit *a, struct pv_error *e)
+{
+	const struct pv_checkpoint *cp = a->since;
+
+	if (cp == NULL)
+		return 0;
+	if (memcmp(cp->campaign_id, a->c->id, 16) != 0)
+		return pv_fail(
+		    e, PV_E_ROLLBACK, "the checkpoint is of another campaign");
+	if (!pv_ct_equal(cp->public_key, a->c->public_key, 64))
+		return pv_fail(e, PV_E_ROLLBACK,
+		    "the campaign has another key than in the checkpoint");
+	return 0;
+}
+
+static int
+since_end(const struct audit *a, struct pv_error *e)
+{
+	const struct pv_checkpoint *cp = a->since;
+
+	if (cp == NULL || a->at.seq >= cp->seq)
+		return 0;
+	return pv_fail(e, PV_E_ROLLBACK,
+	    "the ledger is older than the checkpoint: it ends at entry "
+	    "%" PRIu64 " (%" PRIu64 " licenses), the checkpoint is of entry "
+	    "%" PRIu64 " (%" PRIu64 " licenses)",
+	    a->at.seq, a->at.spent, cp->seq, cp->spent);
+}
+
 static int
 audit_entry(void *ctx, const struct pv_record *rec, struct pv_error *e)
 {
@@ -311,6 +343,9 @@ audit_entry(void *ctx, const struct pv_record *rec, struct pv_error *e)
 	a->at.state = en.state;
 	memcpy(a->at.hash, hash, 32);
 	a->rep.entries++;
+	if (a->since != NULL && en.seq == a->since->seq &&
+	    !pv_ct_equal(hash, a->since->hash, 32))
+		return since_replaced(a->since, e);
 	if (en.seq == a->anchored.seq)
 		a->anchored_seen = pv_ct_equal(hash, a->anchored.hash, 32);
 	return 0;
@@ -359,11 +394,19 @@ int
 pv_ledger_verify(const struct pv_campaign *c, const struct pv_campaign_io *io,
     struct pv_verify_report *ret_report, struct pv_error *e)
 {
-	struct audit a = { .c = c, .time_ms = INT64_MIN };
-	uint8_t pub[64];
-	int r = 0;
+	return pv_ledger_verify_since(c, io, NULL, ret_report, e);
+}
 
-	if (io->signer != NULL) {
+int
+pv_ledger_verify_since(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, const struct pv_checkpoint *since,
+    struct pv_verify_report *ret_report, struct pv_error *e)
+{
+	struct audit a = { .c = c, .time_ms = INT64_MIN, .since = since };
+	uint8_t pub[64];
+	int r = since_begin(&a, e);
+
+	if (r == 0 && io->signer != NULL) {
 		r = io->signer->public_key(io->signer->ctx, pub, e);
 		if (r == 0 && !pv_ct_equal(pub, c->public_key, sizeof(pub)))
 			r = pv_fail(e, PV_E_VERIFY,
@@ -377,6 +420,8 @@ pv_ledger_verify(const struct pv_campaign *c, const struct pv_campaign_io *io,
 		    io->store->ctx, c->id, 1, audit_entry, &a, e);
 	if (r == 0 && a.rep.entries == 0)
 		r = pv_fail(e, PV_E_NOT_FOUND, "the campaign has no entries");
+	if (r == 0)
+		r = since_end(&a, e);
 	if (r == 0)
 		r = one_license_per_chip(&a, e);
 	if (r == 0 && io->anchor != NULL && !a.anchored_seen)

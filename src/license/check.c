@@ -4,9 +4,11 @@
 #include "crypto/digest.h"
 #include "crypto/ec.h"
 #include "formats/certificate.h"
+#include "formats/ledger.h"
 #include "formats/license.h"
 #include "license/rules.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 int
@@ -133,5 +135,31 @@ pv_license_check(const uint8_t *data, size_t len,
 	r = pv_ec_check_public(l.ephemeral, e);
 	if (r != 0)
 		return pv_wrap(e, "ephemeral key of the license");
+	return 0;
+}
+
+int
+pv_rules_issued(const struct pv_campaign *def, const struct pv_entry *en,
+    struct pv_error *e)
+{
+	const struct pv_entry_body *b = &en->body;
+	struct pv_license l;
+	int r;
+
+	r = pv_license_check(
+	    b->license, b->license_len, def->public_key, NULL, e);
+	if (r == 0)
+		r = pv_license_decode(b->license, b->license_len, &l, e);
+	if (r != 0) {
+		(void)pv_wrap(e, "entry %" PRIu64, en->seq);
+		return r;
+	}
+	if (memcmp(l.campaign_id, def->id, 16) != 0 || l.number != b->number ||
+	    strcmp(l.product_id, def->product_id) != 0 ||
+	    memcmp(l.nonce, def->nonce, sizeof(l.nonce)) != 0)
+		return pv_fail(e, PV_E_VERIFY,
+		    "entry %" PRIu64 ": holds a license that is not of this "
+		    "campaign and number",
+		    en->seq);
 	return 0;
 }

@@ -22,6 +22,15 @@ PV_MUST_USE int pv_rules_begin(const struct pv_campaign *c,
     const struct pv_campaign_io *io, struct pv_head *ret_head,
     struct pv_error *e);
 
+struct pv_entry;
+
+/*
+ * The license in an `issued` entry: signed, and of the campaign as defined,
+ * its product, nonce and number. PV_E_VERIFY.
+ */
+PV_MUST_USE int pv_rules_issued(const struct pv_campaign *def,
+    const struct pv_entry *en, struct pv_error *e);
+
 /* Everything a definition must be, whatever the ledger says. */
 PV_MUST_USE int pv_rules_definition(
     const struct pv_campaign *c, struct pv_error *e);
