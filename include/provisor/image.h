@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Firmware as one sparse memory image: segments sorted by address that never
- * overlap or touch unmerged bytes. Readers exist for ELF32 ARM, Intel HEX,
- * S-record, DfuSe and raw files; the data of a raw, ELF or DfuSe file stays on
- * disk and is read when asked for, so a large image costs no memory.
+ * overlap. Readers exist for ELF32 ARM, Intel HEX, S-record, DfuSe, UF2 and raw
+ * files; the data of a raw, ELF or DfuSe file stays on disk and is read when
+ * asked for, that of the others beyond a few MiB goes to an unlinked temporary
+ * file (TMPDIR), so a large image costs no memory.
  */
 #ifndef PROVISOR_IMAGE_H
 #define PROVISOR_IMAGE_H
@@ -25,6 +26,7 @@ enum pv_firmware_kind {
 	PV_FIRMWARE_IHEX,
 	PV_FIRMWARE_SREC,
 	PV_FIRMWARE_DFUSE,
+	PV_FIRMWARE_UF2,
 };
 
 struct pv_image; /* opaque */
@@ -46,8 +48,17 @@ PV_MUST_USE int pv_image_add(struct pv_image *img, uint64_t addr,
     const void *data, size_t len, const char *source, struct pv_error *e);
 
 /*
+ * Join segments that lie at most `gap` bytes apart; a gap reads as `fill`. A
+ * gap of 0 joins those that touch. Replaces an earlier merge; what is added
+ * later is not merged until this is called again.
+ */
+PV_MUST_USE int pv_image_merge(
+    struct pv_image *img, uint64_t gap, uint8_t fill, struct pv_error *e);
+
+/*
  * One segment. `source` is borrowed: the path as typed, for ELF files with
- * the number readelf -l gives the program header: "app.elf segment 0".
+ * the number readelf -l gives the program header: "app.elf segment 0"; of
+ * several merged ones: "app.elf segment 0 and 2 more".
  */
 struct pv_segment {
 	uint64_t addr;
@@ -69,6 +80,9 @@ PV_MUST_USE int pv_image_read(const struct pv_image *img, size_t i,
 /* Entry point of an ELF or start record, if any. */
 bool pv_image_entry(const struct pv_image *img, uint64_t *ret_addr);
 
+/* Family id of UF2 files, if they gave one (all of them the same). */
+bool pv_image_family(const struct pv_image *img, uint32_t *ret_family);
+
 /*
  * Every segment must lie in flash of the chip (and RAM when allow_ram):
  * PV_E_RANGE names source and address.
@@ -76,7 +90,7 @@ bool pv_image_entry(const struct pv_image *img, uint64_t *ret_addr);
 PV_MUST_USE int pv_image_check(const struct pv_image *img,
     const struct pv_chip *chip, bool allow_ram, struct pv_error *e);
 
-/* Kind by content: ELF or DfuSe magic, ':' or 'S' records, else raw. */
+/* Kind by content: ELF, DfuSe or UF2 magic, ':' or 'S' records, else raw. */
 PV_MUST_USE int pv_firmware_detect(
     const char *path, enum pv_firmware_kind *ret_kind, struct pv_error *e);
 const char *pv_firmware_kind_name(enum pv_firmware_kind kind);

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "formats/dfuse.h"
+#include "formats/uf2.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +79,10 @@ pv_fw_detect(const struct pv_fw_file *f, enum pv_firmware_kind *ret_kind,
 		*ret_kind = PV_FIRMWARE_DFUSE;
 		return 0;
 	}
+	if (pv_uf2_detect(head, len)) {
+		*ret_kind = PV_FIRMWARE_UF2;
+		return 0;
+	}
 	while (i < len && (head[i] == '\r' || head[i] == '\n'))
 		i++;
 	if (len - i >= 3 && head[i] == ':' && is_hex(head[i + 1]) &&
@@ -118,6 +123,8 @@ pv_firmware_kind_name(enum pv_firmware_kind kind)
 		return "S-record";
 	case PV_FIRMWARE_DFUSE:
 		return "DfuSe";
+	case PV_FIRMWARE_UF2:
+		return "UF2";
 	}
 	return "unknown";
 }

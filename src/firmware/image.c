@@ -12,13 +12,26 @@
 #include <string.h>
 #include <unistd.h>
 
+/* pieces[first..first + n) as one segment. */
+struct group {
+	size_t first, n;
+	char *source; /* owned; NULL: of the first piece */
+};
+
 struct pv_image {
-	struct pv_fw_segment *v; /* sorted by address, no overlap */
+	struct pv_fw_segment *v; /* pieces, sorted by address, no overlap */
 	size_t n;
+	struct group *groups; /* after a merge, or NULL: every piece alone */
+	size_t n_groups;
+	uint8_t fill;
 	int *fds; /* of the files whose segments stay on disk */
 	size_t n_fds;
+	struct pv_fw_store **stores;
+	size_t n_stores;
 	bool has_entry;
 	uint64_t entry;
+	bool has_family;
+	uint32_t family;
 };
 
 /* --- batches -------------------------------------------------------------- */
@@ -36,6 +49,7 @@ pv_fw_batch_release(struct pv_fw_batch *b)
 	for (size_t i = 0; i < b->n; i++)
 		segment_release(&b->v[i]);
 	free(b->v);
+	pv_fw_store_free(b->store);
 	memset(b, 0, sizeof(*b));
 }
 
@@ -104,6 +118,25 @@ out:
 	return rc;
 }
 
+int
+pv_fw_batch_add_store(struct pv_fw_batch *b, const struct pv_fw_file *f,
+    struct pv_fw_store *store, struct pv_error *e)
+{
+	size_t n = pv_fw_store_count(store);
+	int rc = 0;
+
+	pv_fw_store_free(b->store);
+	b->store = store;
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		struct pv_fw_segment seg = { 0 };
+
+		pv_fw_store_range(store, i, &seg.addr, &seg.size);
+		seg.store = store;
+		rc = pv_fw_batch_add(b, &seg, e, "%s", f->name);
+	}
+	return rc;
+}
+
 /* --- the image ------------------------------------------------------------ */
 
 int
@@ -117,13 +150,27 @@ pv_image_new(struct pv_image **ret_img, struct pv_error *e)
 	return 0;
 }
 
+static void
+drop_groups(struct pv_image *img)
+{
+	for (size_t i = 0; i < img->n_groups; i++)
+		free(img->groups[i].source);
+	free(img->groups);
+	img->groups = NULL;
+	img->n_groups = 0;
+}
+
 void
 pv_image_free(struct pv_image *img)
 {
 	if (img == NULL)
 		return;
+	drop_groups(img);
 	for (size_t i = 0; i < img->n; i++)
 		segment_release(&img->v[i]);
+	for (size_t i = 0; i < img->n_stores; i++)
+		pv_fw_store_free(img->stores[i]);
+	free(img->stores);
 	for (size_t i = 0; i < img->n_fds; i++)
 		(void)close(img->fds[i]);
 	free(img->v);
@@ -148,9 +195,18 @@ by_addr(const void *va, const void *vb)
 static int
 take(struct pv_image *img, struct pv_fw_batch *b, struct pv_error *e)
 {
-	struct pv_fw_segment *v;
 	size_t n = img->n + b->n, i = 0, j = 0;
+	struct pv_fw_segment *v;
+	struct pv_fw_store **stores;
 
+	if (b->has_family && img->has_family && b->family != img->family)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "%s is for UF2 family 0x%08x, an earlier file for 0x%08x",
+		    b->v[0].source, b->family, img->family);
+	stores = realloc(img->stores, (img->n_stores + 1) * sizeof(*stores));
+	if (stores == NULL)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
+	img->stores = stores;
 	if (n > PV_IMAGE_SEGMENTS)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "%s: more than %u separate pieces of memory",
@@ -178,6 +234,15 @@ take(struct pv_image *img, struct pv_fw_batch *b, struct pv_error *e)
 	img->v = v;
 	img->n = n;
 	b->n = 0;
+	drop_groups(img);
+	if (b->store != NULL) {
+		img->stores[img->n_stores++] = b->store;
+		b->store = NULL;
+	}
+	if (b->has_family) {
+		img->has_family = true;
+		img->family = b->family;
+	}
 	if (b->has_entry && !img->has_entry) {
 		img->has_entry = true;
 		img->entry = b->entry;
@@ -235,6 +300,8 @@ read_kind(const struct pv_fw_file *f, bool has_addr, uint64_t addr,
 		return pv_fw_read_srec(f, b, e);
 	case PV_FIRMWARE_DFUSE:
 		return pv_fw_read_dfuse(f, b, e);
+	case PV_FIRMWARE_UF2:
+		return pv_fw_read_uf2(f, b, e);
 	case PV_FIRMWARE_RAW:
 		break;
 	}
@@ -309,47 +376,176 @@ pv_image_add(struct pv_image *img, uint64_t addr, const void *data, size_t len,
 	return rc;
 }
 
+/* --- segments ------------------------------------------------------------- */
+
+/* How many pieces from `first` are one segment. */
+static size_t
+reach(const struct pv_image *img, size_t first, uint64_t gap)
+{
+	size_t i = first + 1;
+
+	while (i < img->n &&
+	       img->v[i].addr - img->v[i - 1].addr - img->v[i - 1].size <= gap)
+		i++;
+	return i - first;
+}
+
+/* "app.elf segment 0 and 2 more", or the name when all have the same. */
+static char *
+group_name(const struct pv_image *img, const struct group *g)
+{
+	const char *name = img->v[g->first].source;
+	bool same = true;
+	size_t cap;
+	char *text;
+
+	for (size_t i = 1; same && i < g->n; i++)
+		same = strcmp(img->v[g->first + i].source, name) == 0;
+	if (same)
+		return strdup(name);
+	cap = strlen(name) + 40;
+	if ((text = malloc(cap)) != NULL)
+		(void)snprintf(text, cap, "%s and %zu more", name, g->n - 1);
+	return text;
+}
+
+int
+pv_image_merge(
+    struct pv_image *img, uint64_t gap, uint8_t fill, struct pv_error *e)
+{
+	drop_groups(img);
+	img->fill = fill;
+	img->groups = calloc(img->n + 1, sizeof(*img->groups));
+	if (img->groups == NULL)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
+	for (size_t i = 0; i < img->n; i += img->groups[img->n_groups - 1].n) {
+		struct group *g = &img->groups[img->n_groups++];
+
+		g->first = i;
+		g->n = reach(img, i, gap);
+		if (g->n > 1 && (g->source = group_name(img, g)) == NULL)
+			return pv_fail(e, PV_E_NOMEM, "out of memory");
+	}
+	return 0;
+}
+
+/* Segment i as pieces. */
+static struct group
+group_at(const struct pv_image *img, size_t i)
+{
+	struct group one = { .first = i, .n = 1 };
+
+	return img->groups == NULL ? one : img->groups[i];
+}
+
 size_t
 pv_image_count(const struct pv_image *img)
 {
-	return img->n;
+	return img->groups == NULL ? img->n : img->n_groups;
 }
 
 void
 pv_image_segment(
     const struct pv_image *img, size_t i, struct pv_segment *ret_seg)
 {
-	ret_seg->addr = img->v[i].addr;
-	ret_seg->size = img->v[i].size;
-	ret_seg->source = img->v[i].source;
+	struct group g = group_at(img, i);
+	const struct pv_fw_segment *a = &img->v[g.first];
+	const struct pv_fw_segment *z = &img->v[g.first + g.n - 1];
+
+	ret_seg->addr = a->addr;
+	ret_seg->size = z->addr + z->size - a->addr;
+	ret_seg->source = g.source != NULL ? g.source : a->source;
+}
+
+bool
+pv_fw_has_header(const struct pv_image *img, size_t i)
+{
+	return img->v[group_at(img, i).first].has_header;
 }
 
 uint64_t
 pv_image_size(const struct pv_image *img)
 {
+	struct pv_segment s;
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < img->n; i++)
-		sum += img->v[i].size;
+	for (size_t i = 0; i < pv_image_count(img); i++) {
+		pv_image_segment(img, i, &s);
+		sum += s.size;
+	}
 	return sum;
+}
+
+static int
+read_piece(const struct pv_fw_segment *s, uint64_t off, void *data, size_t len,
+    struct pv_error *e)
+{
+	if (s->data != NULL) {
+		memcpy(data, s->data + off, len);
+		return 0;
+	}
+	if (s->store != NULL)
+		return pv_fw_store_read(s->store, s->addr + off, data, len, e);
+	return pv_pread_exact(s->fd, s->source, data, len, s->off + off, e);
+}
+
+/* The piece of a group that has `addr`, or the one before the gap there. */
+static size_t
+find_piece(const struct pv_image *img, const struct group *g, uint64_t addr)
+{
+	size_t lo = g->first, hi = g->first + g->n;
+
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (img->v[mid].addr <= addr)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 int
 pv_image_read(const struct pv_image *img, size_t i, uint64_t off, void *data,
     size_t len, struct pv_error *e)
 {
-	const struct pv_fw_segment *s;
+	struct pv_segment seg = { 0 };
+	struct group g;
+	uint8_t *p = data;
+	uint64_t addr;
 
-	if (i >= img->n || off > img->v[i].size || len > img->v[i].size - off)
+	if (i < pv_image_count(img))
+		pv_image_segment(img, i, &seg);
+	if (off > seg.size || len > seg.size - off || seg.size == 0)
 		return pv_fail(e, PV_E_INTERNAL,
 		    "read of %zu bytes at offset %llu of image segment %zu",
 		    len, (unsigned long long)off, i);
-	s = &img->v[i];
-	if (s->data != NULL) {
-		memcpy(data, s->data + off, len);
-		return 0;
+	g = group_at(img, i);
+	addr = seg.addr + off;
+	for (size_t k = find_piece(img, &g, addr); len > 0; k++) {
+		const struct pv_fw_segment *s = &img->v[k];
+		uint64_t in = addr - s->addr, gap = 0;
+		size_t n = 0;
+		int rc;
+
+		if (in < s->size) {
+			n = len < s->size - in ? len : (size_t)(s->size - in);
+			if ((rc = read_piece(s, in, p, n, e)) != 0)
+				return rc;
+		}
+		p += n;
+		addr += n;
+		len -= n;
+		if (len > 0)
+			gap = img->v[k + 1].addr - addr;
+		n = len < gap ? len : (size_t)gap;
+		memset(p, img->fill, n);
+		p += n;
+		addr += n;
+		len -= n;
 	}
-	return pv_pread_exact(s->fd, s->source, data, len, s->off + off, e);
+	return 0;
 }
 
 bool
@@ -360,120 +556,10 @@ pv_image_entry(const struct pv_image *img, uint64_t *ret_addr)
 	return img->has_entry;
 }
 
-/* --- against a chip ------------------------------------------------------- */
-
-/* "0x08000000..0x080fffff, 0x..." of the chip's flash, and RAM. */
-static void
-list_ranges(const struct pv_chip *chip, bool with_ram, char *dst, size_t cap)
+bool
+pv_image_family(const struct pv_image *img, uint32_t *ret_family)
 {
-	size_t len = 0;
-
-	dst[0] = '\0';
-	for (size_t i = 0; i < chip->n_banks + chip->n_rams; i++) {
-		bool ram = i >= chip->n_banks;
-		uint32_t base, size;
-		int n;
-
-		if (ram && !with_ram)
-			break;
-		base = ram ? chip->rams[i - chip->n_banks].base
-			   : chip->banks[i].base;
-		size = ram ? chip->rams[i - chip->n_banks].size
-			   : chip->banks[i].size;
-		/* Banks that touch read as one range */
-		while (!ram && i + 1 < chip->n_banks &&
-		       chip->banks[i + 1].base == base + size)
-			size += chip->banks[++i].size;
-		n = snprintf(dst + len, cap - len, "%s0x%08x..0x%08x",
-		    len > 0 ? ", " : "", base, base + (size - 1));
-		if (n < 0 || (size_t)n >= cap - len)
-			return;
-		len += (size_t)n;
-	}
-}
-
-static int
-outside(const struct pv_fw_segment *s, const struct pv_chip *chip,
-    bool allow_ram, struct pv_error *e)
-{
-	char ranges[128];
-	int rc;
-
-	if (chip->n_banks == 0 && !allow_ram)
-		return pv_fail(e, PV_E_RANGE,
-		    "%s: 0x%08llx..0x%08llx: %s has no flash of its own",
-		    s->source, (unsigned long long)s->addr,
-		    (unsigned long long)(s->addr + s->size - 1), chip->name);
-	list_ranges(chip, allow_ram, ranges, sizeof(ranges));
-	rc = pv_fail(e, PV_E_RANGE,
-	    "%s: 0x%08llx..0x%08llx is outside %s of %s (%s)", s->source,
-	    (unsigned long long)s->addr,
-	    (unsigned long long)(s->addr + s->size - 1),
-	    allow_ram ? "flash and RAM" : "flash", chip->name, ranges);
-	if (s->has_header)
-		return pv_hint(e,
-		    "the linker put the ELF header into this segment: link "
-		    "with -Wl,--nmagic");
-	return rc;
-}
-
-struct placed {
-	uint32_t addr; /* in a bank */
-	uint64_t size;
-	const struct pv_fw_segment *seg;
-};
-
-static int
-by_place(const void *va, const void *vb)
-{
-	const struct placed *a = va, *b = vb;
-
-	if (a->addr != b->addr)
-		return a->addr < b->addr ? -1 : 1;
-	return 0;
-}
-
-/*
- * An alias shows the same flash twice, so segments that do not overlap by
- * address may still claim the same bytes.
- */
-int
-pv_image_check(const struct pv_image *img, const struct pv_chip *chip,
-    bool allow_ram, struct pv_error *e)
-{
-	struct placed *p;
-	size_t n = 0;
-	int rc = 0;
-
-	p = calloc(img->n + 1, sizeof(*p));
-	if (p == NULL)
-		return pv_fail(e, PV_E_NOMEM, "out of memory");
-	for (size_t i = 0; i < img->n; i++) {
-		const struct pv_fw_segment *s = &img->v[i];
-
-		if (pv_chip_in_flash(chip, s->addr, s->size, &p[n].addr)) {
-			p[n].size = s->size;
-			p[n++].seg = s;
-			continue;
-		}
-		if (allow_ram && pv_chip_in_ram(chip, s->addr, s->size))
-			continue;
-		rc = outside(s, chip, allow_ram, e);
-		goto out;
-	}
-	qsort(p, n, sizeof(*p), by_place);
-	for (size_t i = 1; i < n; i++) {
-		if (p[i].addr - p[i - 1].addr >= p[i - 1].size)
-			continue;
-		rc = pv_fail(e, PV_E_OVERLAP,
-		    "%s at 0x%08llx and %s at 0x%08llx are the same flash of "
-		    "%s",
-		    p[i - 1].seg->source,
-		    (unsigned long long)p[i - 1].seg->addr, p[i].seg->source,
-		    (unsigned long long)p[i].seg->addr, chip->name);
-		goto out;
-	}
-out:
-	free(p);
-	return rc;
+	if (img->has_family)
+		*ret_family = img->family;
+	return img->has_family;
 }

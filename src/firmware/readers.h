@@ -11,17 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "firmware/store.h"
 #include <provisor/err.h>
 #include <provisor/image.h>
 
-/* Addresses have 32 bits: one past the last of them. */
-#define PV_ADDR_END ((uint64_t)1 << 32)
-
 /* More pieces than this would not fit into the u16 count of any package. */
 #define PV_IMAGE_SEGMENTS 65535U
-
-/* Text of one Intel HEX or S-record file: its bytes are kept in memory. */
-#define PV_RECORD_TEXT_MAX ((uint64_t)256 << 20)
 
 /* An input under way. The caller opens and closes it. */
 struct pv_fw_file {
@@ -30,15 +25,19 @@ struct pv_fw_file {
 	uint64_t size;
 };
 
-/* A piece of memory, in memory or still in its file. */
+/*
+ * A piece of memory: in memory (data), in a store by its address, or still in
+ * its file.
+ */
 struct pv_fw_segment {
 	uint64_t addr;
 	uint64_t size;
-	char *source;	 /* owned: "app.elf segment 0" */
-	uint8_t *data;	 /* owned, or NULL: read from fd at off */
-	int fd;		 /* borrowed from the image */
-	uint64_t off;	 /* in the file */
-	bool has_header; /* starts with the ELF header itself */
+	char *source;		   /* owned: "app.elf segment 0" */
+	uint8_t *data;		   /* owned, or NULL */
+	struct pv_fw_store *store; /* borrowed from the batch, then the image */
+	int fd;			   /* borrowed from the image */
+	uint64_t off;		   /* in the file */
+	bool has_header;	   /* starts with the ELF header itself */
 };
 
 struct pv_fw_batch {
@@ -46,6 +45,9 @@ struct pv_fw_batch {
 	size_t n, cap;
 	bool has_entry;
 	uint64_t entry;
+	bool has_family; /* UF2 */
+	uint32_t family;
+	struct pv_fw_store *store; /* owned: of segments that name it */
 };
 
 void pv_fw_batch_release(struct pv_fw_batch *b);
@@ -57,6 +59,15 @@ void pv_fw_batch_release(struct pv_fw_batch *b);
 PV_MUST_USE int pv_fw_batch_add(struct pv_fw_batch *b,
     const struct pv_fw_segment *seg, struct pv_error *e, const char *fmt, ...)
     PV_PRINTF(4, 5);
+/*
+ * Append a segment for each range of a finished store, named after the file.
+ * The batch takes the store over, also on failure.
+ */
+PV_MUST_USE int pv_fw_batch_add_store(struct pv_fw_batch *b,
+    const struct pv_fw_file *f, struct pv_fw_store *store, struct pv_error *e);
+
+/* Segment i of an image starts with the header of its ELF file. */
+bool pv_fw_has_header(const struct pv_image *img, size_t i);
 
 /* --- the readers ---------------------------------------------------------- */
 
@@ -67,6 +78,8 @@ PV_MUST_USE int pv_fw_read_ihex(
 PV_MUST_USE int pv_fw_read_srec(
     const struct pv_fw_file *f, struct pv_fw_batch *b, struct pv_error *e);
 PV_MUST_USE int pv_fw_read_dfuse(
+    const struct pv_fw_file *f, struct pv_fw_batch *b, struct pv_error *e);
+PV_MUST_USE int pv_fw_read_uf2(
     const struct pv_fw_file *f, struct pv_fw_batch *b, struct pv_error *e);
 PV_MUST_USE int pv_fw_read_raw(const struct pv_fw_file *f, uint64_t addr,
     struct pv_fw_batch *b, struct pv_error *e);
@@ -82,6 +95,8 @@ PV_MUST_USE int pv_fw_open(
 
 /* 255 data bytes, or fewer, as the count byte of a record allows. */
 #define PV_RECORD_BYTES 260U
+/* Zeros behind a record, so that rules may look at fields it does not have. */
+#define PV_RECORD_SLACK 8U
 
 /*
  * One line of a record file, decoded from hex. The first byte is the count;
@@ -90,7 +105,7 @@ PV_MUST_USE int pv_fw_open(
 struct pv_record {
 	unsigned long line; /* 1-based */
 	char type;	    /* S-record: the digit after 'S' */
-	uint8_t bytes[PV_RECORD_BYTES];
+	uint8_t bytes[PV_RECORD_BYTES + PV_RECORD_SLACK];
 	size_t len;
 };
 
@@ -99,7 +114,6 @@ struct pv_record {
  * data bytes. *ret_end becomes true at the record that ends the file.
  */
 struct pv_record_parser;
-struct pv_records;
 typedef int (*pv_record_fn)(struct pv_record_parser *p,
     const struct pv_record *r, bool *ret_end, struct pv_error *e);
 
@@ -111,9 +125,15 @@ struct pv_record_parser {
 	/* where a record's data would go; its bytes may be damaged */
 	uint64_t (*address)(
 	    const struct pv_record_parser *p, const struct pv_record *r);
-	size_t overhead;       /* bytes of a record that its count leaves out */
-	uint8_t sum;	       /* what all bytes of a good record add up to */
-	struct pv_records *to; /* where data goes; set by pv_records_read */
+	size_t overhead; /* bytes of a record that its count leaves out */
+	uint8_t sum;	 /* what all bytes of a good record add up to */
+
+	/* where data goes; set by pv_records_read */
+	struct pv_fw_store *to;
+	/* without a store: which records hold this address */
+	uint64_t find;
+	unsigned long found[2];
+	size_t n_found;
 
 	/* state of the rules */
 	uint64_t base;	 /* Intel HEX: of types 02 and 04 */

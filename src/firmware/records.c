@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What Intel HEX and S-records share: lines of hex digits with a count and a
- * checksum, collected into runs of bytes that are sorted and merged at the
- * end. The file is read through one small buffer; only its data is kept.
+ * checksum. The text is read through one buffer and its bytes go to a store,
+ * so neither the size of the file nor the order of its lines costs memory.
  */
 #include "firmware/readers.h"
 
 #include "base/file.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,27 +15,13 @@
 
 /* The longest record is an S-record: 'S', type, count, 255 bytes. */
 #define LINE_MAX_CHARS (2U + 2U * 256U + 16U)
-#define TEXT_CHUNK     65536U
+#define TEXT_CHUNK     (256U << 10)
 
-/* Bytes that follow each other in address and in the file. */
-struct run {
-	uint64_t addr;
-	size_t off; /* in the collected bytes */
-	size_t len;
-	unsigned long line; /* of its first record */
-};
+/* Values of hex digits as the first and the second of a byte. */
+#define NO_DIGIT 0x100U
 
-struct pv_records {
-	uint8_t *bytes;
-	size_t len, cap;
-	struct run *runs;
-	size_t n, runs_cap;
-
-	/* second pass: which records hold this address */
-	bool finding;
-	uint64_t find;
-	unsigned long found[2];
-	size_t n_found;
+struct digits {
+	uint16_t hi[256], lo[256];
 };
 
 int
@@ -53,35 +38,10 @@ pv_record_fail(const struct pv_record_parser *p, unsigned long line,
 	    e, PV_E_MALFORMED, "'%s' line %lu: %s", p->name, line, text);
 }
 
-/* Room for `more` bytes after len; doubles. */
-static int
-grow(void **p, size_t *cap, size_t len, size_t more, size_t each,
-    struct pv_error *e)
-{
-	size_t want = *cap == 0 ? 4096 / each + 1 : *cap;
-	void *q;
-
-	if (more <= *cap - len)
-		return 0;
-	while (want - len < more) {
-		if (want > SIZE_MAX / 2 / each)
-			return pv_fail(e, PV_E_NOMEM, "out of memory");
-		want *= 2;
-	}
-	q = realloc(*p, want * each);
-	if (q == NULL)
-		return pv_fail(e, PV_E_NOMEM, "out of memory");
-	*p = q;
-	*cap = want;
-	return 0;
-}
-
 int
 pv_records_data(struct pv_record_parser *p, const struct pv_record *r,
     uint64_t addr, const uint8_t *data, size_t len, struct pv_error *e)
 {
-	struct pv_records *c = p->to;
-	struct run *last;
 	int rc;
 
 	if (len == 0)
@@ -91,44 +51,41 @@ pv_records_data(struct pv_record_parser *p, const struct pv_record *r,
 		    "'%s' line %lu: %zu bytes at 0x%08llx run past the end of "
 		    "the 32-bit address space",
 		    p->name, r->line, len, (unsigned long long)addr);
-	if (c->finding) {
-		if (c->n_found < 2 && c->find >= addr && c->find - addr < len)
-			c->found[c->n_found++] = r->line;
-		return 0;
+	if (p->to != NULL) {
+		rc = pv_fw_store_put(p->to, addr, data, len, e);
+		/* An overlap is put into words at the end. */
+		return rc == 0 || rc == PV_E_OVERLAP
+			   ? rc
+			   : pv_wrap(e, "'%s' line %lu", p->name, r->line);
 	}
-	if ((rc = grow((void **)&c->bytes, &c->cap, c->len, len, 1, e)) != 0)
-		return rc;
-	memcpy(c->bytes + c->len, data, len);
-	c->len += len;
-
-	last = c->n > 0 ? &c->runs[c->n - 1] : NULL;
-	if (last != NULL && last->addr + last->len == addr) {
-		last->len += len;
-		return 0;
-	}
-	rc =
-	    grow((void **)&c->runs, &c->runs_cap, c->n, 1, sizeof(*c->runs), e);
-	if (rc != 0)
-		return rc;
-	assert(c->runs != NULL); /* grow made room */
-	c->runs[c->n++] = (struct run){
-		.addr = addr, .off = c->len - len, .len = len, .line = r->line
-	};
+	if (p->n_found < 2 && p->find >= addr && p->find - addr < len)
+		p->found[p->n_found++] = r->line;
 	return 0;
 }
 
 /* --- lines ---------------------------------------------------------------- */
 
-static int
+static unsigned int
 digit(char ch)
 {
 	if (ch >= '0' && ch <= '9')
-		return ch - '0';
+		return (unsigned int)(ch - '0');
 	if (ch >= 'A' && ch <= 'F')
-		return ch - 'A' + 10;
+		return (unsigned int)(ch - 'A' + 10);
 	if (ch >= 'a' && ch <= 'f')
-		return ch - 'a' + 10;
-	return -1;
+		return (unsigned int)(ch - 'a' + 10);
+	return NO_DIGIT;
+}
+
+static void
+digits_init(struct digits *d)
+{
+	for (unsigned int i = 0; i < 256; i++) {
+		unsigned int v = digit((char)(unsigned char)i);
+
+		d->lo[i] = (uint16_t)v;
+		d->hi[i] = (uint16_t)(v == NO_DIGIT ? v : v << 4);
+	}
 }
 
 static int
@@ -143,11 +100,27 @@ bad_char(const struct pv_record_parser *p, const struct pv_record *r,
 	    (unsigned int)(unsigned char)ch, column + 1);
 }
 
+/* What is wrong with digits that start at s[at] and did not decode. */
+static int
+bad_digits(const struct pv_record_parser *p, const struct pv_record *r,
+    const char *s, size_t at, size_t len, struct pv_error *e)
+{
+	size_t end = at + 2 * PV_RECORD_BYTES;
+
+	for (size_t i = at; i < len && i <= end; i++)
+		if (digit(s[i]) == NO_DIGIT)
+			return bad_char(p, r, i, s[i], e);
+	if (len > end)
+		return pv_record_fail(
+		    p, r->line, e, "the line is too long for a record");
+	return pv_record_fail(p, r->line, e, "the line ends in half a byte");
+}
+
 static int
 check_record(const struct pv_record_parser *p, const struct pv_record *r,
-    struct pv_error *e)
+    uint8_t sum, struct pv_error *e)
 {
-	uint8_t sum = 0, is;
+	uint8_t is;
 
 	if (r->len < p->overhead)
 		return pv_record_fail(
@@ -156,8 +129,6 @@ check_record(const struct pv_record_parser *p, const struct pv_record *r,
 		return pv_record_fail(p, r->line, e,
 		    "the record says %u bytes, the line has %zu",
 		    (unsigned int)r->bytes[0], r->len - p->overhead);
-	for (size_t i = 0; i < r->len; i++)
-		sum = (uint8_t)(sum + r->bytes[i]);
 	if (sum == p->sum)
 		return 0;
 	is = r->bytes[r->len - 1];
@@ -169,10 +140,12 @@ check_record(const struct pv_record_parser *p, const struct pv_record *r,
 
 /* Decode one line without its end of line. */
 static int
-do_line(struct pv_record_parser *p, struct pv_record *r, const char *s,
-    size_t len, bool *ret_end, struct pv_error *e)
+do_line(struct pv_record_parser *p, const struct digits *d, struct pv_record *r,
+    const char *s, size_t len, bool *ret_end, struct pv_error *e)
 {
-	size_t at = p->mark == 'S' ? 2 : 1;
+	size_t at = p->mark == 'S' ? 2 : 1, n;
+	const unsigned char *u;
+	unsigned int sum = 0, bad = 0;
 	int rc;
 
 	if (s[0] != p->mark)
@@ -184,29 +157,22 @@ do_line(struct pv_record_parser *p, struct pv_record *r, const char *s,
 	r->type = s[at - 1];
 	if (p->mark == 'S' && (r->type < '0' || r->type > '9'))
 		return bad_char(p, r, 1, s[1], e);
-	r->len = 0;
-	while (at + 1 < len && r->len < PV_RECORD_BYTES) {
-		int hi = digit(s[at]), lo = digit(s[at + 1]);
+	n = (len - at) / 2;
+	if (n > PV_RECORD_BYTES || (len - at) % 2 != 0)
+		return bad_digits(p, r, s, at, len, e);
+	u = (const unsigned char *)s + at;
+	for (size_t i = 0; i < n; i++) {
+		unsigned int v = d->hi[u[2 * i]] | d->lo[u[2 * i + 1]];
 
-		if (hi < 0 || lo < 0) {
-			if (hi >= 0)
-				at++;
-			return bad_char(p, r, at, s[at], e);
-		}
-		r->bytes[r->len++] = (uint8_t)(hi << 4 | lo);
-		at += 2;
+		r->bytes[i] = (uint8_t)v;
+		bad |= v;
+		sum += v;
 	}
-	if (at < len && digit(s[at]) < 0)
-		return bad_char(p, r, at, s[at], e);
-	if (at + 1 == len)
-		return pv_record_fail(
-		    p, r->line, e, "the line ends in half a byte");
-	if (at < len)
-		return pv_record_fail(
-		    p, r->line, e, "the line is too long for a record");
-	/* Rules may look at bytes past a short record: make them zero */
-	memset(r->bytes + r->len, 0, PV_RECORD_BYTES - r->len);
-	if ((rc = check_record(p, r, e)) != 0)
+	if ((bad & NO_DIGIT) != 0)
+		return bad_digits(p, r, s, at, len, e);
+	r->len = n;
+	memset(r->bytes + n, 0, PV_RECORD_SLACK);
+	if ((rc = check_record(p, r, (uint8_t)sum, e)) != 0)
 		return rc;
 	return p->record(p, r, ret_end, e);
 }
@@ -218,103 +184,109 @@ struct text {
 	uint64_t off; /* of the byte after buf[len - 1] */
 };
 
+/* More text behind what is left, which moves to the front. */
+static int
+refill(struct text *t, struct pv_error *e)
+{
+	uint64_t left = t->f->size - t->off;
+	size_t keep = t->len - t->pos, n = TEXT_CHUNK - keep;
+	int rc;
+
+	memmove(t->buf, t->buf + t->pos, keep);
+	t->pos = 0;
+	t->len = keep;
+	if (left < n)
+		n = (size_t)left;
+	rc = pv_pread_exact(t->f->fd, t->f->name, t->buf + keep, n, t->off, e);
+	if (rc != 0)
+		return rc;
+	t->len += n;
+	t->off += n;
+	return 0;
+}
+
 /*
- * The next line into `line` without its LF or CRLF; *ret_len SIZE_MAX at the
- * end of the file. A line too long for a record comes back cut to the size of
- * the buffer, which do_line then refuses.
+ * The next line, in the buffer, without its LF or CRLF; *ret_line NULL at the
+ * end of the file. A line too long for a record comes back cut to a length
+ * that do_line refuses.
  */
 static int
-next_line(struct text *t, char *line, size_t *ret_len, struct pv_error *e)
+next_line(
+    struct text *t, const char **ret_line, size_t *ret_len, struct pv_error *e)
 {
+	for (;;) {
+		const char *s = t->buf + t->pos;
+		size_t n = t->len - t->pos;
+		const char *nl = n == 0 ? NULL : memchr(s, '\n', n);
+		int rc;
+
+		*ret_line = s;
+		if (nl == NULL && n < LINE_MAX_CHARS && t->off < t->f->size) {
+			if ((rc = refill(t, e)) != 0)
+				return rc;
+			continue;
+		}
+		if (nl == NULL && n == 0) {
+			*ret_line = NULL;
+			return 0;
+		}
+		if (nl != NULL)
+			n = (size_t)(nl - s);
+		t->pos += n + (nl != NULL ? 1 : 0);
+		if (n > LINE_MAX_CHARS)
+			n = LINE_MAX_CHARS;
+		if (n > 0 && s[n - 1] == '\r')
+			n--;
+		*ret_len = n;
+		return 0;
+	}
+}
+
+static int
+scan_text(struct text *t, const struct digits *d, struct pv_record_parser *p,
+    struct pv_error *e)
+{
+	struct pv_record r = { 0 };
+	const char *line;
+	bool end = false;
 	size_t len = 0;
-	bool any = false;
 	int rc;
 
 	for (;;) {
-		size_t n;
-		const char *nl, *from;
-
-		if (t->pos == t->len) {
-			uint64_t left = t->f->size - t->off;
-
-			if (left == 0)
-				break;
-			t->len = left < TEXT_CHUNK ? (size_t)left : TEXT_CHUNK;
-			t->pos = 0;
-			rc = pv_pread_exact(
-			    t->f->fd, t->f->name, t->buf, t->len, t->off, e);
-			if (rc != 0)
-				return rc;
-			t->off += t->len;
-		}
-		any = true;
-		from = t->buf + t->pos;
-		n = t->len - t->pos;
-		nl = memchr(from, '\n', n);
-		if (nl != NULL)
-			n = (size_t)(nl - from);
-		t->pos += n + (nl != NULL ? 1 : 0);
-		if (n > LINE_MAX_CHARS - len)
-			n = LINE_MAX_CHARS - len;
-		memcpy(line + len, from, n);
-		len += n;
-		if (nl != NULL)
+		if ((rc = next_line(t, &line, &len, e)) != 0)
+			return rc;
+		if (line == NULL)
 			break;
+		r.line++;
+		if (len == 0)
+			continue;
+		if (end)
+			return pv_record_fail(p, r.line, e,
+			    "there is text after the %s", p->end_name);
+		if ((rc = do_line(p, d, &r, line, len, &end, e)) != 0)
+			return rc;
 	}
-	if (len > 0 && line[len - 1] == '\r')
-		len--;
-	*ret_len = any ? len : SIZE_MAX;
-	return 0;
+	if (end)
+		return 0;
+	(void)pv_record_fail(
+	    p, r.line, e, "the file ends without its %s", p->end_name);
+	return pv_hint(e, "the file is cut short: copy it again");
 }
 
 static int
 scan(const struct pv_fw_file *f, struct pv_record_parser *p, struct pv_error *e)
 {
 	struct text t = { .f = f };
-	struct pv_record r = { 0 };
-	char line[LINE_MAX_CHARS];
-	bool end = false;
-	size_t len;
+	struct digits d;
 	int rc;
 
+	digits_init(&d);
 	t.buf = malloc(TEXT_CHUNK);
 	if (t.buf == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
-	for (;;) {
-		if ((rc = next_line(&t, line, &len, e)) != 0)
-			break;
-		if (len == SIZE_MAX)
-			break;
-		r.line++;
-		if (len == 0)
-			continue;
-		if (end) {
-			rc = pv_record_fail(p, r.line, e,
-			    "there is text after the %s", p->end_name);
-			break;
-		}
-		if ((rc = do_line(p, &r, line, len, &end, e)) != 0)
-			break;
-	}
-	if (rc == 0 && !end) {
-		(void)pv_record_fail(
-		    p, r.line, e, "the file ends without its %s", p->end_name);
-		rc = pv_hint(e, "the file is cut short: copy it again");
-	}
+	rc = scan_text(&t, &d, p, e);
 	free(t.buf);
 	return rc;
-}
-
-/* --- runs to segments ----------------------------------------------------- */
-
-static int
-by_addr(const void *va, const void *vb)
-{
-	const struct run *a = va, *b = vb;
-
-	if (a->addr != b->addr)
-		return a->addr < b->addr ? -1 : 1;
-	return a->line < b->line ? -1 : a->line > b->line;
 }
 
 /* Read the file once more to name the two lines that claim one address. */
@@ -322,64 +294,16 @@ static int
 overlap(const struct pv_fw_file *f, const struct pv_record_parser *rules,
     uint64_t addr, struct pv_error *e)
 {
-	struct pv_records c = { .finding = true, .find = addr };
 	struct pv_record_parser p = *rules;
 	int rc;
 
 	p.name = f->name;
-	p.to = &c;
+	p.find = addr;
 	if ((rc = scan(f, &p, e)) != 0)
 		return rc;
 	return pv_fail(e, PV_E_OVERLAP,
 	    "'%s' line %lu: address 0x%08llx was given before, in line %lu",
-	    f->name, c.found[1], (unsigned long long)addr, c.found[0]);
-}
-
-/* runs[first..last) touch: one segment. */
-static int
-join(const struct pv_fw_file *f, const struct pv_records *c, size_t first,
-    size_t last, struct pv_fw_batch *b, struct pv_error *e)
-{
-	struct pv_fw_segment seg = { 0 };
-	size_t at = 0;
-
-	for (size_t i = first; i < last; i++)
-		at += c->runs[i].len;
-	seg.addr = c->runs[first].addr;
-	seg.size = at;
-	seg.data = malloc(at);
-	if (seg.data == NULL)
-		return pv_fail(e, PV_E_NOMEM, "out of memory");
-	at = 0;
-	for (size_t i = first; i < last; i++) {
-		memcpy(
-		    seg.data + at, c->bytes + c->runs[i].off, c->runs[i].len);
-		at += c->runs[i].len;
-	}
-	return pv_fw_batch_add(b, &seg, e, "%s", f->name);
-}
-
-static int
-to_segments(const struct pv_fw_file *f, const struct pv_record_parser *rules,
-    struct pv_records *c, struct pv_fw_batch *b, struct pv_error *e)
-{
-	size_t first = 0;
-	int rc;
-
-	qsort(c->runs, c->n, sizeof(*c->runs), by_addr);
-	for (size_t i = 1; i <= c->n; i++) {
-		const struct run *prev = &c->runs[i - 1];
-		uint64_t end = prev->addr + prev->len;
-
-		if (i < c->n && c->runs[i].addr < end)
-			return overlap(f, rules, c->runs[i].addr, e);
-		if (i < c->n && c->runs[i].addr == end)
-			continue;
-		if ((rc = join(f, c, first, i, b, e)) != 0)
-			return rc;
-		first = i;
-	}
-	return 0;
+	    f->name, p.found[1], (unsigned long long)addr, p.found[0]);
 }
 
 int
@@ -388,31 +312,26 @@ pv_records_read(const struct pv_fw_file *f,
     struct pv_error *e)
 {
 	struct pv_record_parser p = *rules;
-	struct pv_records c = { 0 };
+	struct pv_fw_store *store = NULL;
 	int rc;
 
-	if (f->size > PV_RECORD_TEXT_MAX) {
-		(void)pv_fail(e, PV_E_MALFORMED,
-		    "'%s' has %llu bytes of text, more than %llu", f->name,
-		    (unsigned long long)f->size,
-		    (unsigned long long)PV_RECORD_TEXT_MAX);
-		return pv_hint(e, "give the ELF file, or a raw image with its "
-				  "address (FILE@ADDR)");
-	}
+	if ((rc = pv_fw_store_new(&store, e)) != 0)
+		return rc;
 	p.name = f->name;
-	p.to = &c;
-	if ((rc = scan(f, &p, e)) != 0)
-		goto out;
-	if (c.n == 0) {
+	p.to = store;
+	rc = scan(f, &p, e);
+	if (rc == 0)
+		rc = pv_fw_store_finish(store, e);
+	if (rc == PV_E_OVERLAP)
+		rc = overlap(f, rules, pv_fw_store_twice(store), e);
+	if (rc == 0 && pv_fw_store_count(store) == 0)
 		rc = pv_fail(
 		    e, PV_E_MALFORMED, "'%s' has no data records", f->name);
-		goto out;
+	if (rc != 0) {
+		pv_fw_store_free(store);
+		return rc;
 	}
-	rc = to_segments(f, rules, &c, b, e);
 	b->has_entry = p.has_entry;
 	b->entry = p.entry;
-out:
-	free(c.bytes);
-	free(c.runs);
-	return rc;
+	return pv_fw_batch_add_store(b, f, store, e);
 }

@@ -39,7 +39,7 @@ fuzz_reader(const uint8_t *data, size_t size,
 		if (s->size == 0 || s->addr >= PV_ADDR_END ||
 		    s->size > PV_ADDR_END - s->addr)
 			abort();
-		if (s->data == NULL &&
+		if (s->data == NULL && s->store == NULL &&
 		    (s->size > size || s->off > size - s->size))
 			abort();
 	}
