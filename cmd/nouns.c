@@ -12,6 +12,7 @@ extern const struct pv_verb pv_verbs_ledger[];
 extern const struct pv_verb pv_verbs_device[];
 extern const struct pv_verb pv_verbs_push[];
 extern const struct pv_verb pv_verbs_sim[];
+extern const struct pv_verb pv_verbs_inspect[];
 
 const struct pv_verb *const pv_nouns[] = {
 	pv_verbs_key,
@@ -22,5 +23,6 @@ const struct pv_verb *const pv_nouns[] = {
 	pv_verbs_device,
 	pv_verbs_push,
 	pv_verbs_sim,
+	pv_verbs_inspect,
 	NULL,
 };

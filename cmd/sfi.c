@@ -39,102 +39,6 @@ pv_sfi_area_json(struct pv_json *o, const struct pv_sfi_area *a, bool tagged)
 		pv_json_set_hex(o, "tag", a->tag, PV_SFI_TAG);
 }
 
-/* --- inspect ------------------------------------------------------------------ */
-
-struct listing {
-	struct pv_app *app;
-	struct pv_json *areas; /* NULL: text */
-	const struct pv_sfi_info *info;
-};
-
-static int
-list_area(
-    void *ctx, const struct pv_sfi_area *a, uint64_t at, struct pv_error *e)
-{
-	struct listing *l = ctx;
-	char size[PV_GROUPED], tag[2 * 4 + 1];
-
-	(void)e;
-	if (l->areas != NULL) {
-		struct pv_json *o = pv_json_add_object(l->areas);
-
-		pv_sfi_area_json(o, a, true);
-		pv_json_set_int(o, "payload_offset", (int64_t)at);
-		return 0;
-	}
-	(void)snprintf(tag, sizeof(tag), "%02x%02x%02x%02x", a->tag[0],
-	    a->tag[1], a->tag[2], a->tag[3]);
-	pv_out(l->app, "%5u  %c     %12s  0x%08x  %7u  %s...\n",
-	    (unsigned int)a->index, a->type, pv_sfi_grouped(size, a->size),
-	    (unsigned int)a->address, (unsigned int)a->version, tag);
-	return 0;
-}
-
-/* The version of an image stands in its areas only. */
-static int
-first_version(
-    void *ctx, const struct pv_sfi_area *a, uint64_t at, struct pv_error *e)
-{
-	int *version = ctx;
-
-	(void)at;
-	(void)e;
-	if (*version < 0)
-		*version = a->version;
-	return 0;
-}
-
-static int
-run_inspect(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
-{
-	struct poptOption table[] = { POPT_TABLEEND };
-	struct listing l = { .app = app };
-	struct pv_json *root = NULL;
-	struct pv_sfi_info info;
-	const char **args = NULL;
-	char size[PV_GROUPED];
-	int version = -1;
-	int r = pv_options(app, table, argc, argv, 1, 1, &args, e);
-
-	if (r != 0)
-		return r;
-	/* Once for the layout, so that a damaged file prints no half list. */
-	r = pv_sfi_inspect(args[0], &info, first_version, &version, e);
-	if (r != 0)
-		return r;
-	if (app->json) {
-		root = pv_json_new_object();
-		pv_json_set_str(root, "file", args[0]);
-		pv_json_set_str(root, "magic", PV_SFI_MAGIC);
-		pv_json_set_int(root, "protocol_version", info.header.version);
-		pv_json_set_int(root, "n_areas", info.header.n_areas);
-		if (version >= 0)
-			pv_json_set_int(root, "image_version", version);
-		else
-			pv_json_set_null(root, "image_version");
-		pv_json_set_int(root, "file_size", (int64_t)info.file_size);
-		pv_json_set_hex(
-		    root, "header_tag", info.header.tag, PV_SFI_TAG);
-		l.areas = pv_json_set_array(root, "areas");
-	}
-	pv_out(app, "SFI package            %s\n", args[0]);
-	pv_out(app, "SFI protocol version   %u\n",
-	    (unsigned int)info.header.version);
-	pv_out(app, "total number of areas  %u\n",
-	    (unsigned int)info.header.n_areas);
-	if (version >= 0)
-		pv_out(app, "image version          %d\n", version);
-	pv_out(app, "file size              %s bytes\n\n",
-	    pv_sfi_grouped(size, info.file_size));
-	pv_out(app, " area  type   size, bytes  address     version  tag\n");
-	r = pv_sfi_inspect(args[0], &info, list_area, &l, e);
-	if (r != 0) {
-		pv_json_free(root);
-		return r;
-	}
-	return root == NULL ? 0 : pv_out_json(app, root, e);
-}
-
 /* --- with a key ----------------------------------------------------------------- */
 
 /* What verify, unpack and calibrate have in common. */
@@ -394,7 +298,7 @@ const struct pv_verb pv_verbs_sfi[] = {
 	    "-o app.sfi",
 	    pv_cmd_sfi_pack },
 	{ "sfi", "inspect", "F.sfi", "list a package; needs no key",
-	    "provisor sfi inspect app.sfi", run_inspect },
+	    "provisor sfi inspect app.sfi", pv_cmd_sfi_inspect },
 	{ "sfi", "verify", "F.sfi --key KEY --nonce FILE [--iv-add RULE]",
 	    "check every tag of a package",
 	    "provisor sfi verify app.sfi --key fw.key --nonce app.sfi.nonce",

@@ -12,6 +12,11 @@
 /* cmd/sfi_pack.c */
 int pv_cmd_sfi_pack(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+/* cmd/sfi_inspect.c */
+int pv_cmd_sfi_inspect(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+PV_MUST_USE int pv_sfi_inspect_file(
+    struct pv_app *app, const char *path, struct pv_error *e);
 /* cmd/sfi_nonces.c */
 int pv_cmd_sfi_nonces(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
