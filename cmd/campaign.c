@@ -138,6 +138,8 @@ set_key(struct pv_campaign *c, const char *key, struct pv_error *e)
 		return pv_hint(e, "'provisor key import' puts a key file into "
 				  "a token");
 	}
+	if (pv_hsm_check_stored_uri(key, e) != 0)
+		return PV_E_POLICY;
 	return set_text(
 	    c->oem_key_uri, sizeof(c->oem_key_uri), key, "--key", e);
 }
@@ -172,6 +174,8 @@ pv_campaign_define(
 	if (r == 0 && a->token != NULL)
 		r = set_text(
 		    c->token_uri, sizeof(c->token_uri), a->token, "--token", e);
+	if (r == 0)
+		r = pv_hsm_check_stored_uri(c->token_uri, e);
 	if (r == 0 && a->nonce != NULL) {
 		r = pv_file_read_exact(a->nonce, c->nonce, sizeof(c->nonce), e);
 		if (r != 0)

@@ -6,6 +6,8 @@
 
 #include "cmd/ledger_export.h"
 
+#include "base/hex.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +81,7 @@ open_token(struct audit *a, const struct pv_campaign *c, struct pv_error *e)
 		return 0;
 	pv_hsm_close(a->hsm);
 	a->hsm = NULL;
-	r = pv_open_token(a->app, c->token_uri, &a->hsm, e);
+	r = pv_open_campaign_token(a->app, c, &a->hsm, e);
 	if (r != 0) {
 		(void)pv_hint(e, "'provisor ledger verify --no-token' checks "
 				 "the ledger alone");
@@ -132,6 +134,64 @@ audit_campaign(struct audit *a, const struct pv_campaign *c,
 		r = verify_since(a, c, &io, ret_rep, e);
 	pv_anchor_release(&anchor);
 	pv_signer_release(&signer);
+	return r;
+}
+
+/* --- notes of campaigns that the ledger lacks --------------------------------- */
+
+struct strangers {
+	const struct pv_campaigns *all;
+	const struct audit *a;
+	bool refuse;
+};
+
+static int
+check_note(void *ctx, const char *label, struct pv_error *e)
+{
+	const struct strangers *s = ctx;
+	const char *id = label + strlen(PV_ANCHOR_LABEL);
+	char hex[33];
+
+	for (size_t i = 0; i < s->all->n; i++) {
+		pv_hex_encode(hex, s->all->c[i].id, sizeof(s->all->c[i].id));
+		if (strcmp(hex, id) == 0)
+			return 0;
+	}
+	if (!s->refuse) {
+		pv_say(s->a->app,
+		    "token '%s' also serves campaign %.8s..., which is in "
+		    "another ledger\n",
+		    pv_hsm_token_label(s->a->hsm), id);
+		return 0;
+	}
+	(void)pv_fail(e, PV_E_ROLLBACK,
+	    "token '%s' has the note of campaign %.32s, which this ledger "
+	    "lacks",
+	    pv_hsm_token_label(s->a->hsm), id);
+	return pv_hint(e,
+	    "the ledger is older than the token, or entries were removed; if "
+	    "another ledger uses this token too, say --shared-token");
+}
+
+/*
+ * A campaign that was removed from the ledger leaves no trace in it, but its
+ * note is still in the token.
+ */
+static int
+check_strangers(struct audit *a, const struct pv_campaigns *all,
+    const char *token, bool shared, struct pv_error *e)
+{
+	struct strangers s = { all, a, !shared };
+	int r = 0;
+
+	if (token != NULL) {
+		pv_hsm_close(a->hsm);
+		a->hsm = NULL;
+		r = pv_open_token(a->app, token, &a->hsm, e);
+	}
+	if (r == 0 && a->hsm != NULL)
+		r = pv_hsm_anchor_names(
+		    a->hsm, PV_ANCHOR_LABEL, check_note, &s, e);
 	return r;
 }
 
@@ -261,8 +321,8 @@ static int
 run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	struct audit a = { .app = app };
-	char *name = NULL, path[4096], **since = NULL;
-	int no_token = 0, r;
+	char *name = NULL, *token = NULL, path[4096], **since = NULL;
+	int no_token = 0, shared = 0, r;
 	struct poptOption table[] = {
 		{ "campaign", 0, POPT_ARG_STRING, &name, 0,
 		    "this campaign only", "NAME" },
@@ -272,6 +332,13 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "nothing before this checkpoint may have changed; may be "
 		    "given again",
 		    "CHECKPOINT" },
+		{ "token", 0, POPT_ARG_STRING, &token, 0,
+		    "look for notes that the ledger lacks in this token",
+		    "URI" },
+		{ "shared-token", 0, POPT_ARG_NONE, &shared, 0,
+		    "other ledgers use the token too: name their campaigns, "
+		    "do not refuse",
+		    NULL },
 		PV_OPT_PIN(app),
 		POPT_TABLEEND,
 	};
@@ -296,9 +363,15 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		r = audit_one(&a, &all.c[i], e);
 	if (r == 0)
 		r = all_checkpoints_used(&a, since, name, e);
+	if (r == 0 && name == NULL && !a.no_token)
+		r = check_strangers(&a, &all, token, shared != 0, e);
 	if (r != 0)
 		goto out;
-	if (all.n == 1)
+	if (all.n == 0)
+		pv_out(app, "ledger %s: no campaigns; %s\n", path,
+		    a.hsm != NULL ? "the token has no note of one either"
+				  : "no token was looked at (--token URI)");
+	else if (all.n == 1)
 		pv_out(app, "ledger %s: %" PRIu64 " entries, %s\n", path,
 		    a.entries, a.tail);
 	else
@@ -507,7 +580,8 @@ run_report(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 
 const struct pv_verb pv_verbs_ledger[] = {
 	{ "ledger", "verify",
-	    "[--campaign NAME] [--no-token] [--since CHECKPOINT]...",
+	    "[--campaign NAME] [--token URI] [--shared-token] [--no-token] "
+	    "[--since CHECKPOINT]...",
 	    "re-check every entry, and that ledger and token agree",
 	    "provisor ledger verify", run_verify },
 	{ "ledger", "anchor", "--campaign NAME [--export F]",

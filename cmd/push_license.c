@@ -108,6 +108,7 @@ take_saved(struct pv_push *p, const struct pv_install_chip *chip,
 		l->len = len;
 		p->license.number = lic.number;
 		p->license.saved_before = true;
+		p->license.saved = true;
 	} else {
 		pv_log(PV_LOG_INFO, "%s is not used: %s", p->license.name,
 		    why.msg[0] != '\0' ? why.msg : "of another campaign");
@@ -125,8 +126,13 @@ issue(struct pv_push *p, const struct pv_install_chip *chip,
 	int r;
 
 	r = pv_license_issue(c, &p->session.io, chip->certificate, &got, e);
-	if (r != 0)
+	if (r != 0) {
+		/* Refusals come before a number is taken; a token or a disk
+		 * that fails may do so after. */
+		p->license.maybe_burnt =
+		    pv_exit_code(r) != 4 && pv_exit_code(r) != 5;
 		return pv_wrap(e, "license");
+	}
 	p->license.known = true;
 	p->license.saved_before = false;
 	p->license.number = got.number;
@@ -136,6 +142,7 @@ issue(struct pv_push *p, const struct pv_install_chip *chip,
 	r = pv_file_write(p->license.path, 0600, got.data, got.len, e);
 	if (r != 0)
 		return pv_wrap(e, "saving license no. %" PRIu64, got.number);
+	p->license.saved = true;
 	memcpy(l->data, got.data, got.len);
 	l->len = got.len;
 	return 0;
@@ -281,6 +288,7 @@ from_file(struct pv_push *p, const struct pv_install_chip *chip, bool refused,
 		memcpy(l->data, data, len);
 		l->len = len;
 		p->license.known = true;
+		p->license.saved = true;
 		p->license.number = lic.number;
 		(void)snprintf(p->license.name, sizeof(p->license.name), "%s",
 		    p->license_file);

@@ -171,7 +171,8 @@ result_json(const struct pv_push *p, int code)
 		l = pv_json_set_object(o, "license");
 		pv_json_set_u64(l, "number", p->license.number);
 		pv_json_set_bool(l, "spent", p->license.spent);
-		pv_json_set_str(l, "saved", p->license.path);
+		pv_json_set_str(
+		    l, "saved", p->license.saved ? p->license.path : NULL);
 		if (p->license.counted)
 			pv_json_set_u64(l, "left", p->license.left);
 	} else {
@@ -273,9 +274,18 @@ say_left_behind(const struct pv_push *p, char *dst, size_t cap)
 
 	if (p->kind != PV_PUSH_INSTALL)
 		license[0] = '\0';
+	else if (p->license.maybe_burnt)
+		(void)snprintf(license, sizeof(license),
+		    "a license number may have been spent ('provisor ledger "
+		    "report' tells); ");
 	else if (!p->license.known || !p->has_session)
 		(void)snprintf(
 		    license, sizeof(license), "no license was spent; ");
+	else if (!p->license.saved)
+		(void)snprintf(license, sizeof(license),
+		    "license no. %" PRIu64 " is in the ledger but could not "
+		    "be saved (a repeat costs none); ",
+		    p->license.number);
 	else if (p->license.spent)
 		(void)snprintf(license, sizeof(license),
 		    "license no. %" PRIu64 " was spent and is saved (a repeat "

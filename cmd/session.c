@@ -15,8 +15,24 @@ pv_open_anchor(struct pv_hsm *hsm, const uint8_t id[16],
 	char hex[33], label[64];
 
 	pv_hex_encode(hex, id, 16);
-	(void)snprintf(label, sizeof(label), "provisor-anchor-%s", hex);
+	(void)snprintf(label, sizeof(label), PV_ANCHOR_LABEL "%s", hex);
 	return pv_hsm_anchor(hsm, label, ret_anchor, e);
+}
+
+int
+pv_open_campaign_token(struct pv_app *app, const struct pv_campaign *c,
+    struct pv_hsm **ret_hsm, struct pv_error *e)
+{
+	const char *const stored[] = { c->token_uri, c->signer_uri,
+		c->oem_key_uri };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(stored) / sizeof(stored[0]);
+	     i++)
+		r = pv_hsm_check_stored_uri(stored[i], e);
+	if (r != 0)
+		return pv_wrap(e, "campaign '%s'", c->name);
+	return pv_open_token(app, c->token_uri, ret_hsm, e);
 }
 
 int
@@ -45,7 +61,7 @@ pv_campaign_session_wire(
 	const struct pv_campaign *c = &s->campaign;
 	int r;
 
-	r = pv_open_token(app, c->token_uri, &s->hsm, e);
+	r = pv_open_campaign_token(app, c, &s->hsm, e);
 	if (r == 0)
 		r = pv_hsm_signer(s->hsm, c->signer_uri, &s->signer, e);
 	if (r == 0)
@@ -59,7 +75,8 @@ pv_campaign_session_wire(
 	s->io.wrapper = &s->wrapper;
 	s->io.anchor = &s->anchor;
 	pv_io_who(app, &s->io);
-	return 0;
+	/* Before anything is done with it, a chip reprogrammed included. */
+	return pv_campaign_agree(c, &s->io, e);
 }
 
 void

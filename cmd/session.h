@@ -9,6 +9,9 @@
 #define PV_LICENSE_LABEL \
 	"provisor's own license format: not accepted by ST silicon"
 
+/* The label of a campaign's note in the token is this and its id in hex. */
+#define PV_ANCHOR_LABEL "provisor-anchor-"
+
 /* The token's note of a campaign. */
 PV_MUST_USE int pv_open_anchor(struct pv_hsm *hsm, const uint8_t id[16],
     struct pv_anchor *ret_anchor, struct pv_error *e);
@@ -29,5 +32,12 @@ PV_MUST_USE int pv_ledger_path(
 
 /* "0001020304..." shortened for the screen: dst holds 12. */
 void pv_short_hex(char dst[12], const void *data);
+
+/*
+ * The token a campaign's entry names. The entry comes from a file, so its URIs
+ * may not choose code to load or files to read.
+ */
+PV_MUST_USE int pv_open_campaign_token(struct pv_app *app,
+    const struct pv_campaign *c, struct pv_hsm **ret_hsm, struct pv_error *e);
 
 #endif

@@ -182,6 +182,10 @@ void
 pv_sfi_show_notes(struct pv_sfi_job *j)
 {
 	pv_sfi_options_say(j->app, &j->options);
+	if (j->a.options == NULL)
+		pv_say(j->app,
+		    "note: without option bytes the chip is not read-protected "
+		    "after the install (--option-bytes CSV)\n");
 	if (j->pack.profile == PV_SFI_V2)
 		pv_say(j->app,
 		    "note: profile v2 is deduced from tool logs only, see "

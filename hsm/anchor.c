@@ -413,3 +413,42 @@ pv_hsm_anchor(struct pv_hsm *hsm, const char *label,
 	};
 	return 0;
 }
+
+/* --- all notes of a token ---------------------------------------------------- */
+
+/* Objects of ours one token can hold; more is somebody's mistake. */
+#define MAX_TOKEN_NOTES 4096U
+
+int
+pv_hsm_anchor_names(struct pv_hsm *hsm, const char *prefix,
+    int (*each)(void *ctx, const char *label, struct pv_error *e), void *ctx,
+    struct pv_error *e)
+{
+	CK_OBJECT_HANDLE *objs = calloc(MAX_TOKEN_NOTES, sizeof(*objs));
+	struct pv_tpl t;
+	size_t n = 0;
+	int r;
+
+	if (objs == NULL)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
+	pv_tpl_init(&t);
+	pv_tpl_ulong(&t, CKA_CLASS, CKO_DATA);
+	pv_tpl_bool(&t, CKA_TOKEN, true);
+	pv_tpl_bytes(&t, CKA_APPLICATION, application, sizeof(application) - 1);
+	r = pv_find(hsm, &t, objs, MAX_TOKEN_NOTES, &n, e);
+	/* The name is in the value or in the label, see the top. */
+	for (size_t i = 0; r == 0 && i < 2 * n; i++) {
+		uint8_t name[PV_ANCHOR_MAX + 1];
+		size_t len = sizeof(name) - 1;
+		CK_RV rv = pv_attr_bytes(hsm, objs[i / 2],
+		    i % 2 == 0 ? CKA_VALUE : CKA_LABEL, name, &len);
+
+		if (rv != CKR_OK || len < strlen(prefix) ||
+		    memcmp(name, prefix, strlen(prefix)) != 0)
+			continue;
+		name[len] = 0;
+		r = each(ctx, (const char *)name, e);
+	}
+	free(objs);
+	return r;
+}

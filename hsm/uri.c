@@ -13,19 +13,65 @@ pv_hsm_is_uri(const char *text)
 	return strncasecmp(text, "pkcs11:", 7) == 0;
 }
 
+static int
+hex_digit(char c)
+{
+	const char *digits = "0123456789abcdef";
+	const char *at = c == '\0' ? NULL : strchr(digits, c | 0x20);
+
+	return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* The character at *p, percent-decoded (RFC 3986, section 2.1); steps *p. */
+static int
+next_char(const char **p)
+{
+	const char *s = *p;
+
+	if (s[0] == '%' && hex_digit(s[1]) >= 0 && hex_digit(s[2]) >= 0) {
+		*p += 3;
+		return hex_digit(s[1]) * 16 + hex_digit(s[2]);
+	}
+	*p += 1;
+	return (unsigned char)s[0];
+}
+
 /* Does the text hold an attribute `name`, in its path or query? */
 static bool
 has_attribute(const char *text, const char *name)
 {
-	size_t n = strlen(name);
 	const char *p;
 
 	for (p = strpbrk(text, ":;?&|"); p != NULL; p = strpbrk(p, ":;?&|")) {
-		p++;
-		if (strncasecmp(p, name, n) == 0 && p[n] == '=')
+		const char *at = ++p, *want = name;
+
+		while (*want != '\0' && *at != '\0' &&
+		       (next_char(&at) | 0x20) == (*want | 0x20))
+			want++;
+		if (*want == '\0' && *at == '=')
 			return true;
 	}
 	return false;
+}
+
+int
+pv_hsm_check_stored_uri(const char *uri, struct pv_error *e)
+{
+	static const char *const names[] = { "module-path", "module-name",
+		"pin-source", "pin-value", "pinfile" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!has_attribute(uri, names[i]))
+			continue;
+		(void)pv_fail(e, PV_E_POLICY,
+		    "a stored URI may not hold %s: it names the token and "
+		    "the key, nothing else",
+		    names[i]);
+		return pv_hint(e,
+		    "give the module with --module or PROVISOR_MODULE, the "
+		    "PIN with --pin-file or PROVISOR_PIN_FILE");
+	}
+	return 0;
 }
 
 int
@@ -55,20 +101,20 @@ pv_uri_parse(const char *text, P11KitUri **ret_uri, struct pv_error *e)
 		const char *why = p11_kit_uri_message(rc);
 
 		p11_kit_uri_free(uri);
-		return pv_fail(e, PV_E_USAGE, "URI '%s': %s", text,
+		return pv_fail(e, PV_E_USAGE, "pkcs11: URI: %s",
 		    why != NULL ? why : "not valid");
 	}
 	if (p11_kit_uri_get_module_name(uri) != NULL) {
 		p11_kit_uri_free(uri);
 		(void)pv_fail(
-		    e, PV_E_USAGE, "URI '%s': module-name is not used", text);
+		    e, PV_E_USAGE, "pkcs11: URI: module-name is not used");
 		return pv_hint(e, "name the one module to load by its file: "
 				  "module-path=/path, or --module /path");
 	}
 	if (p11_kit_uri_any_unrecognized(uri)) {
 		p11_kit_uri_free(uri);
 		(void)pv_fail(e, PV_E_USAGE,
-		    "URI '%s' has an attribute that is not known", text);
+		    "pkcs11: URI with an attribute that is not known");
 		return pv_hint(e,
 		    "known are token, serial, manufacturer, "
 		    "model, object, id, type, slot-id, library-*, "

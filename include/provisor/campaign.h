@@ -70,6 +70,14 @@ struct pv_campaign_io {
 PV_MUST_USE int pv_campaign_create(const struct pv_campaign *c,
     const struct pv_campaign_io *io, struct pv_error *e);
 
+/*
+ * Do the ledger and the token agree on where the campaign stands? What every
+ * spending does first; a station asks before it touches a chip. Needs signer
+ * and anchor. PV_E_ROLLBACK, and the message says which is older.
+ */
+PV_MUST_USE int pv_campaign_agree(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_error *e);
+
 /* Find by name and check the head of its chain. PV_E_NOT_FOUND. */
 PV_MUST_USE int pv_campaign_load(struct pv_store *store, const char *name,
     struct pv_campaign *ret_c, struct pv_error *e);

@@ -45,6 +45,21 @@ const char *pv_hsm_token_label(const struct pv_hsm *hsm);
 bool pv_hsm_is_uri(const char *text);
 
 /*
+ * A URI that comes from a file (a ledger) may name tokens and objects, but not
+ * code to load or files to read: with module-path, module-name or pin-source
+ * it is PV_E_POLICY.
+ */
+PV_MUST_USE int pv_hsm_check_stored_uri(const char *uri, struct pv_error *e);
+
+/*
+ * Names of the notes in the token that begin with `prefix`; a name may come
+ * more than once.
+ */
+PV_MUST_USE int pv_hsm_anchor_names(struct pv_hsm *hsm, const char *prefix,
+    int (*each)(void *ctx, const char *label, struct pv_error *e), void *ctx,
+    struct pv_error *e);
+
+/*
  * The interfaces of keystore.h on this session. They borrow `hsm`, which must
  * outlive them. A URI that matches no object or several is PV_E_NO_KEY and
  * the message says how many.

@@ -163,14 +163,18 @@ resolve(const char *path)
 static int
 open_temp(struct pv_outfile *f, mode_t mode, struct pv_error *e)
 {
-	size_t cap = strlen(f->target) + 48;
+	const char *slash = strrchr(f->target, '/');
+	int dir = slash == NULL ? 0 : (int)(slash - f->target) + 1;
+	size_t cap = (size_t)dir + 64;
 
+	/* A short name of its own: the target's may be as long as the file
+	 * system takes. */
 	f->temp = malloc(cap);
 	if (f->temp == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	for (unsigned int i = 0; i < 100; i++) {
-		(void)snprintf(f->temp, cap, "%s.tmp-%ld-%u", f->target,
-		    (long)getpid(), i);
+		(void)snprintf(f->temp, cap, "%.*s.provisor-%ld-%u.tmp", dir,
+		    f->target, (long)getpid(), i);
 		f->fd = open(f->temp,
 		    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 		if (f->fd >= 0)

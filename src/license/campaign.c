@@ -382,6 +382,18 @@ pv_rules_begin(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	return 0;
 }
 
+int
+pv_campaign_agree(const struct pv_campaign *c, const struct pv_campaign_io *io,
+    struct pv_error *e)
+{
+	struct pv_head head;
+	int r = pv_rules_begin(c, io, &head, e);
+
+	if (r == 0)
+		io->store->unlock(io->store->ctx);
+	return r;
+}
+
 /* A result for a license must be for the license this chip has. */
 static int
 check_outcome(const struct pv_campaign *c, const struct pv_campaign_io *io,
@@ -409,11 +421,15 @@ pv_campaign_record(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	struct pv_head head;
 	int r;
 
-	r = check_outcome(c, io, outcome, e);
-	if (r == 0)
-		r = pv_rules_begin(c, io, &head, e);
+	/* An older ledger lacks licenses: that is the fault to name first. */
+	r = pv_rules_begin(c, io, &head, e);
 	if (r != 0)
 		return pv_wrap(e, "recording the result");
+	r = check_outcome(c, io, outcome, e);
+	if (r != 0) {
+		io->store->unlock(io->store->ctx);
+		return pv_wrap(e, "recording the result");
+	}
 	entry.body.number = outcome->number;
 	memcpy(entry.body.chip, outcome->chip, sizeof(entry.body.chip));
 	entry.body.pass = outcome->pass;

@@ -256,8 +256,11 @@ pv_si_change(struct pv_usart *u, const struct si_change *c,
 		if (pv_si_report(u, &rep, e) != 0)
 			break;
 		pv_error_clear(e);
-		if (rep.last.state == PV_SI_STATE_FAILED ||
-		    rep.last.state == PV_SI_STATE_BROKEN) {
+		/* A license may follow a failed install: then the state is
+		 * still that one's, and the license is sent again. */
+		if (c->sp->code != PV_SI_LICENSE &&
+		    (rep.last.state == PV_SI_STATE_FAILED ||
+			rep.last.state == PV_SI_STATE_BROKEN)) {
 			*ret_status = rep.last;
 			return pv_si_refusal(&rep.last, e);
 		}

@@ -149,7 +149,7 @@ check_fit(struct install *in, struct pv_error *e)
 		if (a->type == 'C') {
 			if (a->size == chip->option_bytes)
 				continue;
-			return pv_fail(e, PV_E_RANGE,
+			return pv_fail(e, PV_E_VERIFY,
 			    "package area %zu has %" PRIu32
 			    " option bytes, the chip takes %" PRIu32,
 			    i + 1, a->size, chip->option_bytes);
@@ -158,12 +158,14 @@ check_fit(struct install *in, struct pv_error *e)
 		    a->size <= chip->flash_size &&
 		    a->address - chip->flash_base <= chip->flash_size - a->size)
 			continue;
-		return pv_fail(e, PV_E_RANGE,
+		(void)pv_fail(e, PV_E_VERIFY,
 		    "package area %zu, 0x%08" PRIx32 " and %" PRIu32
 		    " bytes, is not in the chip's flash (0x%08" PRIx32
 		    ", %" PRIu32 " KiB)",
 		    i + 1, a->address, a->size, chip->flash_base,
 		    chip->flash_size / 1024U);
+		return pv_hint(
+		    e, "the package is damaged, or was made for another chip");
 	}
 	return 0;
 }

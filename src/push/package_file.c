@@ -36,6 +36,9 @@ take_area(void *ctx, const struct pv_sfi_area *a, uint64_t payload_off,
 	bool after_c =
 	    f->n_areas > 0 && f->areas[f->n_areas - 1].area.type == 'C';
 
+	/* A letter that ST's packages have is a newer package; any other is
+	 * damage. */
+	f->foreign_area = a->type != '\0' && strchr("MPREK", a->type) != NULL;
 	if (a->type != 'F' && a->type != 'C')
 		return pv_fail(e, PV_E_UNSUPPORTED,
 		    "area %u has type '%c': secure install over the "
@@ -84,7 +87,8 @@ pv_install_open(
 		goto out;
 	}
 	r = pv_sfi_walk(f->fd, path, &h, take_area, f, e);
-	if (r == PV_E_MALFORMED) {
+	if (r == PV_E_MALFORMED ||
+	    (r == PV_E_UNSUPPORTED && !f->foreign_area)) {
 		/* Not what was packed: that is what a tag would say too. */
 		if (e != NULL)
 			e->code = PV_E_VERIFY;

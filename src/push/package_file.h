@@ -18,6 +18,7 @@ struct pv_install_file {
 	uint64_t size; /* payload bytes of all areas */
 	size_t n_areas, cap_areas;
 	struct install_area *areas;
+	bool foreign_area; /* the last one looked at is of a kind we lack */
 };
 
 /* Payload bytes; a file that shrank meanwhile is PV_E_VERIFY. */

@@ -38,7 +38,7 @@ expect 0 'in place of an older one' 'packing again takes a new nonce' -- \
 	--key k --image-version 8 -o app.sfi
 not_ok 'which differs from the old one' -- cmp old.nonce app.sfi.nonce
 ok 'and nothing else is left beside them' -- \
-	test "$(find . -name '*.tmp-*' | wc -l)" -eq 0
+	test "$(find . -name '.provisor-*' | wc -l)" -eq 0
 
 # --- golden files
 ok 'the golden packages are made again' -- sh "$TOP/fixtures/golden/make-sfi.sh" "$T/g"

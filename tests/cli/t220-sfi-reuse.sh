@@ -26,7 +26,7 @@ ok 'with what to do' -- grep -q 'leave out --nonce' said
 same 'and the package that was there stays' a.sfi keep.sfi
 expect 5 'other content' 'into a new file too' -- pack k n 2 c.sfi
 not_ok 'which does not appear' -- test -e c.sfi
-ok 'nor does a temporary one' -- test "$(find . -name '*.tmp-*' | wc -l)" -eq 0
+ok 'nor does a temporary one' -- test "$(find . -name '.provisor-*' | wc -l)" -eq 0
 expect 5 'IV of index 0' 'a nonce that is too close' -- pack k near 2 c.sfi
 ok 'a nonce far enough' -- pack k far 2 c.sfi
 ok 'another key' -- pack k2 n 2 d.sfi

@@ -47,7 +47,7 @@ awk '{
 } END { for (i = 1; i <= n; i++) print points[i] }' "$T/count" >"$T/points"
 total=$(wc -l <"$T/points")
 echo "# $total calls that change files"
-if [ "$total" -ge 50 ]; then pass "calls are seen"; else fail "$total calls"; fi
+if [ "$total" -ge 20 ]; then pass "calls are seen"; else fail "$total calls"; fi
 
 n=0
 kills=0

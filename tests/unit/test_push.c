@@ -770,7 +770,7 @@ test_install_misfit(void **state)
 		t.f = NULL;
 		make_package(bad[i], 1);
 		assert_int_equal(pv_install_open(package_path, &t.f, &t.e), 0);
-		assert_int_equal(bench_run(&t), PV_E_RANGE);
+		assert_int_equal(bench_run(&t), PV_E_VERIFY);
 		assert_non_null(strstr(t.e.msg, "package area 1"));
 		assert_int_equal(t.lic.calls, 0);
 		assert_int_equal(t.rep.state, PV_DEVICE_UNCHANGED);
@@ -778,7 +778,7 @@ test_install_misfit(void **state)
 	}
 	bench_open(&t);
 	t.a.option_bytes = 0;
-	assert_int_equal(bench_run(&t), PV_E_RANGE);
+	assert_int_equal(bench_run(&t), PV_E_VERIFY);
 	assert_non_null(strstr(t.e.msg, "48 option bytes"));
 	assert_int_equal(t.lic.calls, 0);
 	bench_close(&t);
