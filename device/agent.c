@@ -28,11 +28,12 @@ forget(struct pv_agent *a)
 
 /*
  * The install fails, or is given up. Before the first area flash is as it
- * was; after it, every sector touched is erased before the answer. At a
- * start nothing is known about the sectors but that they are marked.
+ * was; after it, all of flash is erased before the answer. Nothing is erased
+ * while a start that finds the note would not go on erasing, nor once option
+ * bytes may be in force: a chip they closed could not be filled again.
  */
 static void
-give_up(struct pv_agent *a, bool starting)
+give_up(struct pv_agent *a)
 {
 	forget(a);
 	if (!a->mark) {
@@ -41,12 +42,45 @@ give_up(struct pv_agent *a, bool starting)
 			a->state = PV_SI_STATE_IDLE;
 		return;
 	}
-	if (pv_agent_erase_marked(
-		a, starting || a->state == PV_SI_STATE_BROKEN) &&
+	a->state = PV_SI_STATE_BROKEN;
+	if (a->committed || (!a->durable && pv_agent_mark(a) != PV_SI_OK))
+		return;
+	if (pv_agent_wipe(a) &&
 	    pv_agent_unmark(a, PV_AGENT_NOTE_FAILED) == PV_SI_OK)
 		a->state = PV_SI_STATE_FAILED;
-	else
+}
+
+/*
+ * The last steps: all is programmed and compared, and where option bytes are
+ * to be applied the note says so. Repeated from there after a loss of power.
+ */
+static uint16_t
+complete(struct pv_agent *a)
+{
+	const struct pv_agent_store *s = a->store;
+	uint16_t r;
+
+	if (a->options_len > 0) {
+		if (s->options_apply(s->ctx, a->options, a->options_len) != 0)
+			return PV_SI_E_OPTIONS;
+		a->committed = true;
+	}
+	r = pv_agent_unmark(a, PV_AGENT_NOTE_DONE);
+	if (r != PV_SI_OK)
+		return r;
+	forget(a);
+	a->state = PV_SI_STATE_DONE;
+	return PV_SI_OK;
+}
+
+/* Option bytes were to be applied when the power went, or would not be. */
+static void
+resume(struct pv_agent *a)
+{
+	if (complete(a) != PV_SI_OK) {
+		forget(a);
 		a->state = PV_SI_STATE_BROKEN;
+	}
 }
 
 /* --- license and header ------------------------------------------------------ */
@@ -62,7 +96,6 @@ do_license(struct pv_agent *a, const struct pv_an_special *s)
 	if (s->len != 64)
 		return PV_SI_E_LENGTH;
 	forget(a);
-	memset(a->marked, 0, sizeof a->marked);
 	memset(a->erased, 0, sizeof a->erased);
 	a->areas = 0;
 	a->areas_total = 0;
@@ -93,6 +126,8 @@ do_header(struct pv_agent *a, const struct pv_an_special *s)
 		return PV_SI_E_INTERNAL;
 	if (c->gcm_check(c->ctx, tag) != 0)
 		return PV_SI_E_HEADER_TAG;
+	if (total > PV_AGENT_AREAS)
+		return PV_SI_E_AREA_COUNT;
 	a->areas_total = total;
 	a->state = PV_SI_STATE_READY;
 	return PV_SI_OK;
@@ -116,6 +151,23 @@ begin_options(struct pv_agent *a, const struct pv_dev_sfi_area *area)
 	return PV_SI_OK;
 }
 
+/*
+ * The first area: the chip's old content goes, all of it. An area's header is
+ * authenticated with its last byte only, so where the area says it lies must
+ * not decide what of an older image is left.
+ */
+static uint16_t
+clear_flash(struct pv_agent *a)
+{
+	uint16_t r = pv_agent_wipe_check(a);
+
+	if (r == PV_SI_OK)
+		r = pv_agent_mark(a);
+	if (r == PV_SI_OK && !pv_agent_wipe(a))
+		r = PV_SI_E_FLASH_ERASE;
+	return r;
+}
+
 static uint16_t
 do_area_begin(struct pv_agent *a, const struct pv_an_special *s)
 {
@@ -137,8 +189,8 @@ do_area_begin(struct pv_agent *a, const struct pv_an_special *s)
 		r = begin_options(a, &area);
 	else
 		r = PV_SI_E_AREA_TYPE;
-	if (r == PV_SI_OK)
-		r = pv_agent_mark(a);
+	if (r == PV_SI_OK && !a->mark)
+		r = clear_flash(a);
 	if (r != PV_SI_OK)
 		return r;
 	a->state = PV_SI_STATE_AREA;
@@ -235,17 +287,34 @@ do_finish(struct pv_agent *a)
 	r = pv_agent_areas_verify(a);
 	if (r == PV_SI_OK)
 		r = pv_agent_areas_release(a);
-	if (r != PV_SI_OK)
-		return r;
-	if (a->options_len > 0 && a->store->options_apply(a->store->ctx,
-				      a->options, a->options_len) != 0)
-		return PV_SI_E_OPTIONS;
-	r = pv_agent_unmark(a, PV_AGENT_NOTE_DONE);
-	if (r != PV_SI_OK)
-		return r;
-	forget(a);
-	a->state = PV_SI_STATE_DONE;
-	return PV_SI_OK;
+	/* From this note on the install is finished, whatever happens. */
+	if (r == PV_SI_OK && a->options_len > 0)
+		r = pv_agent_mark_applying(a);
+	return r == PV_SI_OK ? complete(a) : r;
+}
+
+static uint16_t
+do_abort(struct pv_agent *a)
+{
+	if (!a->committed) {
+		give_up(a);
+		return a->state == PV_SI_STATE_BROKEN ? PV_SI_E_FLASH_ERASE
+						      : PV_SI_OK;
+	}
+	/* Broken, with only the last steps to be done: those again. */
+	switch (pv_agent_note_load(a)) {
+	case PV_AGENT_NOTE_APPLYING:
+		resume(a);
+		break;
+	case PV_AGENT_NOTE_DONE:
+		a->state = PV_SI_STATE_DONE;
+		break;
+	default: /* it cannot be read: the next start sees */
+		a->mark = true;
+		break;
+	}
+	a->committed = a->state == PV_SI_STATE_BROKEN;
+	return a->committed ? PV_SI_E_OPTIONS : PV_SI_OK;
 }
 
 /* --- answers --------------------------------------------------------------------- */
@@ -360,15 +429,13 @@ run_action(struct pv_agent *a, struct pv_an_special *s)
 	uint16_t index = inside ? next : 0;
 
 	if (s->sub == PV_SI_ABORT) {
-		give_up(a, false);
-		if (a->state == PV_SI_STATE_BROKEN)
-			result = PV_SI_E_FLASH_ERASE;
+		result = do_abort(a);
 	} else {
 		result = act(a, s);
 		if (s->sub == PV_SI_AREA_BEGIN)
 			index = next;
 		if (result != PV_SI_OK)
-			give_up(a, false);
+			give_up(a);
 	}
 	put_status(a, result, index, a->last_status);
 	memcpy(s->status, a->last_status, sizeof a->last_status);
@@ -430,7 +497,10 @@ pv_agent_init(struct pv_agent *a, const struct pv_agent_config *config,
 		break;
 	case PV_AGENT_NOTE_UNDER_WAY:
 	case PV_AGENT_NOTE_INVALID:
-		give_up(a, true);
+		give_up(a);
+		break;
+	case PV_AGENT_NOTE_APPLYING:
+		resume(a);
 		break;
 	}
 	put_status(a, PV_SI_OK, 0, a->last_status);

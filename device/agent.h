@@ -2,7 +2,7 @@
 /*
  * The secure-install agent: the device's side of formats/secure-install.md.
  * It takes a license and an encrypted package, decrypts, verifies and
- * programs it, and erases everything it touched when anything goes wrong.
+ * programs it, and erases all of flash when anything goes wrong.
  *
  * No memory is allocated: the caller provides the struct, and the functions
  * of the part and its cryptography.
@@ -14,7 +14,7 @@
 #include "device/port.h"
 #include <provisor/secure_install.h>
 
-#define PV_AGENT_AREAS	 64U   /* F areas of one package */
+#define PV_AGENT_AREAS	 PV_SI_AREAS_MAX
 #define PV_AGENT_SECTORS 2048U /* highest sector number + 1 */
 #define PV_AGENT_HOLD	 32U   /* most bytes held back of an area */
 #define PV_AGENT_OPTIONS 128U  /* bytes of a C area */
@@ -65,7 +65,8 @@ enum pv_agent_note {
 	PV_AGENT_NOTE_UNDER_WAY, /* an install began and did not end */
 	PV_AGENT_NOTE_DONE,	 /* the last install finished */
 	PV_AGENT_NOTE_FAILED,	 /* the last install failed and was erased */
-	PV_AGENT_NOTE_INVALID,	 /* damaged */
+	PV_AGENT_NOTE_APPLYING, /* all programmed; option bytes to be applied */
+	PV_AGENT_NOTE_INVALID,	/* damaged */
 };
 enum pv_agent_note pv_agent_note_state(const uint8_t note[PV_AGENT_NOTE_LEN]);
 
@@ -75,12 +76,18 @@ struct pv_agent_store {
 	int (*note_write)(void *ctx, const uint8_t note[PV_AGENT_NOTE_LEN]);
 	/* Would these option bytes be accepted? Changes nothing. */
 	int (*options_check)(void *ctx, const uint8_t *data, size_t len);
+	/*
+	 * Nonzero: none of them is in force. Called again with the same bytes
+	 * after a loss of power: what is in force already is success, also
+	 * where it protects itself from being changed.
+	 */
 	int (*options_apply)(void *ctx, const uint8_t *data, size_t len);
 };
 
 struct pv_agent_config {
 	uint16_t device_id;
 	uint32_t flash_base, flash_size;
+	uint8_t erased;	       /* byte value of erased flash */
 	uint32_t option_bytes; /* size of the C area; 0: none is taken */
 	enum pv_agent_iv_add iv_add;
 	const uint8_t *certificate;   /* 136 bytes */
@@ -113,10 +120,11 @@ struct pv_agent {
 	uint8_t area_tag[16];
 	uint8_t block[PV_AGENT_HOLD]; /* the unit being filled */
 
-	/* what this install touches, by sector number */
-	bool mark; /* as in the note */
-	uint8_t marked[PV_AGENT_SECTORS / 8];
-	uint8_t erased[PV_AGENT_SECTORS / 8];
+	/* how far the install under way got, as the next start will see it */
+	bool mark;	/* the note may say that one is under way */
+	bool durable;	/* it says so, and no other thing */
+	bool committed; /* option bytes may be in force: erase no more */
+	uint8_t erased[PV_AGENT_SECTORS / 8]; /* since the license, by number */
 
 	size_t n_firmware;
 	struct pv_agent_area firmware[PV_AGENT_AREAS];
@@ -130,7 +138,8 @@ struct pv_agent {
 
 /*
  * Set up and do what a start must do: read the note, and when an install was
- * cut off erase what it touched. All pointers are borrowed.
+ * cut off erase flash, or, when only its option bytes were left to apply,
+ * finish it. All pointers are borrowed.
  */
 void pv_agent_init(struct pv_agent *a, const struct pv_agent_config *config,
     const struct pv_dev_memory *memory, const struct pv_agent_crypto *crypto,

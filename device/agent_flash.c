@@ -35,17 +35,20 @@ crc_bytes(uint32_t crc, const uint8_t *data, size_t len)
 /* --- the note ---------------------------------------------------------------- */
 
 /*
- * "PVIN", version 1, state, two zero bytes; one bit a sector; CRC over all
- * before it; four zero bytes.
+ * "PVIN", version 1, state; u16 length of the option bytes and the bytes, of
+ * an install whose option bytes are being applied, else zero; zeros; CRC over
+ * all before it; four zero bytes.
  */
-#define NOTE_MAP 8U
-#define NOTE_CRC (NOTE_MAP + PV_AGENT_SECTORS / 8)
+#define NOTE_LEN     6U
+#define NOTE_OPTIONS 8U
+#define NOTE_CRC     264U
 static const uint8_t note_magic[5] = { 'P', 'V', 'I', 'N', 1 };
 
 enum pv_agent_note
 pv_agent_note_state(const uint8_t note[PV_AGENT_NOTE_LEN])
 {
 	bool blank = note[0] == 0 || note[0] == 0xff;
+	uint16_t len = pv_get_u16le(note + NOTE_LEN);
 
 	for (size_t i = 1; i < PV_AGENT_NOTE_LEN; i++)
 		if (note[i] != note[0])
@@ -53,9 +56,12 @@ pv_agent_note_state(const uint8_t note[PV_AGENT_NOTE_LEN])
 	if (blank)
 		return PV_AGENT_NOTE_NONE;
 	if (memcmp(note, note_magic, sizeof note_magic) != 0 ||
-	    note[5] > PV_AGENT_NOTE_FAILED ||
+	    note[5] >= PV_AGENT_NOTE_INVALID ||
 	    pv_get_u32le(note + NOTE_CRC) !=
 		crc_bytes(0xffffffffU, note, NOTE_CRC))
+		return PV_AGENT_NOTE_INVALID;
+	if (note[5] == PV_AGENT_NOTE_APPLYING &&
+	    (len == 0 || len > PV_AGENT_OPTIONS))
 		return PV_AGENT_NOTE_INVALID;
 	return (enum pv_agent_note)note[5];
 }
@@ -64,16 +70,22 @@ static uint16_t
 note_store(struct pv_agent *a, uint8_t note_state)
 {
 	uint8_t note[PV_AGENT_NOTE_LEN];
+	uint16_t r = PV_SI_OK;
 
 	memset(note, 0, sizeof note);
 	memcpy(note, note_magic, sizeof note_magic);
 	note[5] = note_state;
-	if (note_state == PV_AGENT_NOTE_UNDER_WAY)
-		memcpy(note + NOTE_MAP, a->marked, sizeof a->marked);
+	if (note_state == PV_AGENT_NOTE_APPLYING) {
+		pv_put_u16le(note + NOTE_LEN, (uint16_t)a->options_len);
+		memcpy(note + NOTE_OPTIONS, a->options, a->options_len);
+	}
 	pv_put_u32le(note + NOTE_CRC, crc_bytes(0xffffffffU, note, NOTE_CRC));
+	/* A failed write may have left either note: count on the worse. */
+	a->durable = false;
 	if (a->store->note_write(a->store->ctx, note) != 0)
-		return PV_SI_E_INTERNAL;
-	return PV_SI_OK;
+		r = PV_SI_E_INTERNAL;
+	pv_dev_wipe(note, sizeof note);
+	return r;
 }
 
 uint16_t
@@ -81,9 +93,15 @@ pv_agent_mark(struct pv_agent *a)
 {
 	uint16_t r = note_store(a, PV_AGENT_NOTE_UNDER_WAY);
 
-	/* A failed write may have left either note: count on the worse. */
 	a->mark = true;
+	a->durable = r == PV_SI_OK;
 	return r;
+}
+
+uint16_t
+pv_agent_mark_applying(struct pv_agent *a)
+{
+	return note_store(a, PV_AGENT_NOTE_APPLYING);
 }
 
 uint16_t
@@ -93,7 +111,7 @@ pv_agent_unmark(struct pv_agent *a, uint8_t note_state)
 
 	if (r == PV_SI_OK) {
 		a->mark = false;
-		memset(a->marked, 0, sizeof a->marked);
+		a->committed = false;
 		memset(a->erased, 0, sizeof a->erased);
 	}
 	return r;
@@ -107,30 +125,105 @@ pv_agent_note_load(struct pv_agent *a)
 
 	if (a->store->note_read(a->store->ctx, note) == 0)
 		n = pv_agent_note_state(note);
-	if (n == PV_AGENT_NOTE_UNDER_WAY)
-		memcpy(a->marked, note + NOTE_MAP, sizeof a->marked);
+	if (n == PV_AGENT_NOTE_APPLYING) {
+		a->options_len = pv_get_u16le(note + NOTE_LEN);
+		memcpy(a->options, note + NOTE_OPTIONS, a->options_len);
+	}
 	/*
-	 * A damaged note hides what an install may have left: all sectors
-	 * then, for a part that starts half a package is worse than an empty
-	 * one.
+	 * A damaged note hides what an install may have left, and a part that
+	 * starts half a package is worse than an empty one.
 	 */
-	if (n == PV_AGENT_NOTE_INVALID)
-		memset(a->marked, 0xff, sizeof a->marked);
-	a->mark = n == PV_AGENT_NOTE_UNDER_WAY || n == PV_AGENT_NOTE_INVALID;
+	a->mark = n == PV_AGENT_NOTE_UNDER_WAY || n == PV_AGENT_NOTE_APPLYING ||
+		  n == PV_AGENT_NOTE_INVALID;
+	a->durable = n == PV_AGENT_NOTE_UNDER_WAY;
+	a->committed = n == PV_AGENT_NOTE_APPLYING;
+	pv_dev_wipe(note, sizeof note);
 	return n;
 }
 
-bool
-pv_agent_erase_marked(struct pv_agent *a, bool any)
+/* --- all of flash -------------------------------------------------------------- */
+
+#define GAP_STEP 128U /* no sector is smaller */
+
+/*
+ * The sector at *off bytes from the flash base or, where banks leave a gap,
+ * the next; *off becomes the offset behind it. False at the end.
+ */
+static bool
+next_sector(
+    const struct pv_agent *a, uint32_t *off, struct pv_dev_sector *ret_s)
 {
+	const struct pv_agent_config *c = a->config;
+	uint32_t end;
+
+	for (; *off < c->flash_size; *off += GAP_STEP) {
+		if (a->memory->sector(
+			a->memory->ctx, c->flash_base + *off, ret_s) != 0)
+			continue;
+		end = ret_s->base - c->flash_base + ret_s->size;
+		if (end <= *off)
+			continue;
+		*off = end;
+		return true;
+	}
+	return false;
+}
+
+/* A sector that cannot be read counts as written. */
+static bool
+is_blank(const struct pv_agent *a, const struct pv_dev_sector *s)
+{
+	uint8_t data[128], seen = 0;
+	uint32_t n;
+
+	for (uint32_t at = 0; at < s->size && seen == 0; at += n) {
+		n = s->size - at;
+		if (n > sizeof data)
+			n = (uint32_t)sizeof data;
+		if (a->memory->read(a->memory->ctx, s->base + at, data, n) != 0)
+			return false;
+		for (uint32_t i = 0; i < n; i++)
+			seen |= (uint8_t)(data[i] ^ a->config->erased);
+	}
+	pv_dev_wipe(data, sizeof data);
+	return seen == 0;
+}
+
+static bool
+is_locked(const struct pv_agent *a, uint32_t number)
+{
+	return a->memory->locked != NULL &&
+	       a->memory->locked(a->memory->ctx, number);
+}
+
+uint16_t
+pv_agent_wipe_check(struct pv_agent *a)
+{
+	struct pv_dev_sector s;
+	uint32_t off = 0;
+
+	while (next_sector(a, &off, &s))
+		if (is_locked(a, s.number) && !is_blank(a, &s))
+			return PV_SI_E_FLASH_LOCKED;
+	return PV_SI_OK;
+}
+
+bool
+pv_agent_wipe(struct pv_agent *a)
+{
+	struct pv_dev_sector s;
+	uint32_t off = 0;
 	bool ok = true;
 
-	for (uint32_t n = 0; n < PV_AGENT_SECTORS; n++) {
-		if (!bit(a->marked, n))
+	/* From the flash base on: the vector table goes first. */
+	while (next_sector(a, &off, &s)) {
+		if (is_blank(a, &s))
 			continue;
-		if (a->memory->erase(a->memory->ctx, n) != 0 &&
-		    (any || bit(a->erased, n)))
+		if (a->memory->erase(a->memory->ctx, s.number) != 0 ||
+		    !is_blank(a, &s))
 			ok = false;
+		else if (s.number < PV_AGENT_SECTORS)
+			set_bit(a->erased, s.number);
 	}
 	return ok;
 }
@@ -168,8 +261,9 @@ overlaps(const struct pv_agent *a, uint32_t base, uint32_t end)
 	return false;
 }
 
-static bool
-mark_sectors(struct pv_agent *a, uint32_t base, uint32_t end)
+/* May every sector of these units be programmed? */
+static uint16_t
+check_sectors(const struct pv_agent *a, uint32_t base, uint32_t end)
 {
 	uint32_t at = base;
 
@@ -178,11 +272,12 @@ mark_sectors(struct pv_agent *a, uint32_t base, uint32_t end)
 
 		if (a->memory->sector(a->memory->ctx, at, &s) != 0 ||
 		    s.number >= PV_AGENT_SECTORS || s.size == 0)
-			return false;
-		set_bit(a->marked, s.number);
+			return PV_SI_E_AREA_RANGE;
+		if (is_locked(a, s.number))
+			return PV_SI_E_FLASH_LOCKED;
 		at = s.base + s.size;
 	}
-	return true;
+	return PV_SI_OK;
 }
 
 uint16_t
@@ -190,11 +285,12 @@ pv_agent_area_open(struct pv_agent *a, uint32_t addr, uint32_t size)
 {
 	struct pv_agent_area *f;
 	uint32_t at = 0, base, end;
+	uint16_t r;
 
 	if (a->unit > PV_AGENT_HOLD)
 		return PV_SI_E_INTERNAL;
 	if (a->n_firmware == PV_AGENT_AREAS)
-		return PV_SI_E_AREA_RANGE;
+		return PV_SI_E_AREA_COUNT;
 	if (size == 0)
 		return PV_SI_E_AREA_SIZE;
 	if (size > a->config->flash_size || !physical(a, addr, &at) ||
@@ -207,8 +303,9 @@ pv_agent_area_open(struct pv_agent *a, uint32_t addr, uint32_t size)
 		return PV_SI_E_AREA_RANGE;
 	if (overlaps(a, base, end))
 		return PV_SI_E_AREA_OVERLAP;
-	if (!mark_sectors(a, base, end))
-		return PV_SI_E_AREA_RANGE;
+	r = check_sectors(a, base, end);
+	if (r != PV_SI_OK)
+		return r;
 	f = &a->firmware[a->n_firmware++];
 	memset(f, 0xff, sizeof *f);
 	f->base = base;
@@ -241,6 +338,10 @@ flush(struct pv_agent *a, struct pv_agent_area *f, uint32_t base)
 	if (a->memory->sector(a->memory->ctx, base, &s) != 0 ||
 	    s.number >= PV_AGENT_SECTORS)
 		return PV_SI_E_INTERNAL;
+	/*
+	 * Blank or not, erased once: what only reads as erased may be the rest
+	 * of an erase that was cut off.
+	 */
 	if (!bit(a->erased, s.number)) {
 		if (a->memory->erase(a->memory->ctx, s.number) != 0)
 			return PV_SI_E_FLASH_ERASE;

@@ -39,6 +39,8 @@ struct pv_dev_memory {
 	int (*sector)(void *ctx, uint32_t addr, struct pv_dev_sector *ret_s);
 	/* Erase one sector by number; numbers past the end do nothing. */
 	int (*erase)(void *ctx, uint32_t number);
+	/* Is it write-protected? NULL where the part cannot tell. */
+	bool (*locked)(void *ctx, uint32_t number);
 	void *ctx;
 	uint32_t write_unit; /* bytes, 1..32, a power of two */
 };

@@ -24,6 +24,9 @@ pv_sim_install_name(enum pv_agent_note install)
 		return "finished";
 	case PV_AGENT_NOTE_FAILED:
 		return "failed, erased";
+	case PV_AGENT_NOTE_APPLYING:
+		return "cut off at its option bytes, finished at the next "
+		       "start";
 	case PV_AGENT_NOTE_INVALID:
 		break;
 	}
@@ -135,6 +138,7 @@ pv_sim_agent_start(struct pv_sim *sim)
 		.device_id = (uint16_t)chip->device_id,
 		.flash_base = sim->flash_base,
 		.flash_size = (uint32_t)sim->flash_size,
+		.erased = chip->erased,
 		.option_bytes = chip->option_words * 4,
 		.iv_add = sim->state.iv_add,
 		.certificate = sim->cert,

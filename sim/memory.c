@@ -241,6 +241,12 @@ is_protected(const struct pv_sim *sim, uint32_t number)
 }
 
 static bool
+do_locked(void *ctx, uint32_t number)
+{
+	return is_protected(ctx, number);
+}
+
+static bool
 is_erased(const struct pv_sim *sim, const uint8_t *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
@@ -346,6 +352,7 @@ pv_sim_memory(struct pv_sim *sim)
 		.program = do_program,
 		.sector = do_sector,
 		.erase = do_erase,
+		.locked = do_locked,
 		/* Not known: the smallest that programs any 4-byte frame. */
 		.write_unit = unit == 0 || unit > 32 ? 4 : unit,
 	};

@@ -26,6 +26,7 @@
 #define PV_SI_STATUS_LEN 8U /* bytes of every status */
 #define PV_SI_DATA_MAX	 1024U
 #define PV_SI_CERT_CHUNK 128U /* most bytes of one certificate read */
+#define PV_SI_AREAS_MAX	 64U  /* areas of one package, of any type */
 
 /* State of the agent, byte 0 of a status and of the report. */
 #define PV_SI_STATE_IDLE     0U /* nothing begun; flash as it was */
@@ -34,7 +35,7 @@
 #define PV_SI_STATE_AREA     3U /* inside an area */
 #define PV_SI_STATE_FAILED   4U /* failed; what was written is erased */
 #define PV_SI_STATE_DONE     5U /* finished; restarts after the answer */
-#define PV_SI_STATE_BROKEN   6U /* failed and the erase failed too */
+#define PV_SI_STATE_BROKEN   6U /* neither erased nor finished; see abort */
 
 /* Result codes, bytes 2..3 of a status. */
 #define PV_SI_OK		  0x0000U
@@ -47,6 +48,7 @@
 #define PV_SI_E_LICENSE_UNWRAP	  0x0014U /* made for another chip */
 #define PV_SI_E_HEADER_FORMAT	  0x0020U
 #define PV_SI_E_HEADER_TAG	  0x0021U
+#define PV_SI_E_AREA_COUNT	  0x0022U /* over PV_SI_AREAS_MAX */
 #define PV_SI_E_AREA_ORDER	  0x0030U
 #define PV_SI_E_AREA_TYPE	  0x0031U
 #define PV_SI_E_AREA_RANGE	  0x0032U
@@ -56,6 +58,7 @@
 #define PV_SI_E_OPTIONS		  0x0040U /* option bytes refused */
 #define PV_SI_E_FLASH_ERASE	  0x0050U
 #define PV_SI_E_FLASH_PROGRAM	  0x0051U
+#define PV_SI_E_FLASH_LOCKED	  0x0052U /* write-protected sector */
 #define PV_SI_E_INCOMPLETE	  0x0060U /* finish before the last area */
 #define PV_SI_E_INTERNAL	  0x00ffU
 

@@ -36,6 +36,7 @@ struct rig {
 	uint8_t note[PV_AGENT_NOTE_LEN];
 	uint8_t options[RIG_OPTIONS];
 	bool options_set, refuse_options;
+	bool options_late; /* a cut comes before they are in force */
 };
 
 struct pkg_area {
@@ -111,6 +112,8 @@ rig_options_apply(void *ctx, const uint8_t *data, size_t len)
 
 	if (fake_op(&g->fake) || len != RIG_OPTIONS)
 		return -1;
+	if (g->options_late)
+		fake_cut(&g->fake);
 	memcpy(g->options, data, len);
 	g->options_set = true;
 	fake_cut(&g->fake);
@@ -199,6 +202,7 @@ rig_init(struct rig *g)
 		.device_id = 0x484,
 		.flash_base = FAKE_FLASH,
 		.flash_size = FAKE_FLASH_SIZE,
+		.erased = 0xff,
 		.option_bytes = RIG_OPTIONS,
 		.certificate = g->cert,
 		.campaign_hash = g->campaign_hash,

@@ -186,6 +186,14 @@ fake_erase(void *ctx, uint32_t number)
 	return 0;
 }
 
+static inline bool
+fake_locked(void *ctx, uint32_t number)
+{
+	const struct fake *f = ctx;
+
+	return number < 64 && ((f->write_protected >> number) & 1) != 0;
+}
+
 static inline void
 fake_emit(void *ctx, const uint8_t *data, size_t len)
 {
@@ -293,6 +301,7 @@ fake_init(struct fake *f)
 		.program = fake_program,
 		.sector = fake_sector,
 		.erase = fake_erase,
+		.locked = fake_locked,
 		.write_unit = FAKE_UNIT,
 	};
 	f->control = (struct pv_an_control){

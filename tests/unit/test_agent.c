@@ -67,35 +67,27 @@ assert_untouched(const struct rig *g)
 	assert_true(all_are(g->fake.flash, sizeof g->fake.flash, 0x55));
 }
 
-/* Sectors of the usual package: 0, 1 and 4 (0x2000..0x27ff). */
 static void
-assert_only_these_changed(const struct rig *g)
+assert_erased(const struct rig *g)
 {
-	assert_true(all_are(at(g, FAKE_FLASH + 2 * FAKE_SECTOR),
-	    2 * (size_t)FAKE_SECTOR, 0x55));
-	assert_true(all_are(at(g, FAKE_FLASH + 5 * FAKE_SECTOR),
-	    FAKE_FLASH_SIZE - 5 * (size_t)FAKE_SECTOR, 0x55));
+	assert_true(all_are(g->fake.flash, sizeof g->fake.flash, 0xff));
 }
 
-static bool
-sector_clean(const struct rig *g, size_t n)
-{
-	const uint8_t *p = g->fake.flash + n * FAKE_SECTOR;
-
-	return all_are(p, FAKE_SECTOR, 0xff) || all_are(p, FAKE_SECTOR, 0x55);
-}
-
-/* Nothing of the package is there: each sector as before, or erased. */
+/* Whatever it was: flash is as before, or nothing is in it. */
 static void
 assert_clean(const struct rig *g)
 {
-	assert_only_these_changed(g);
-	assert_true(sector_clean(g, 0));
-	assert_true(sector_clean(g, 1));
-	assert_true(sector_clean(g, 4));
-	/* The boot sector comes first: untouched only when all is. */
-	if (all_are(g->fake.flash, FAKE_SECTOR, 0x55))
-		assert_untouched(g);
+	if (!all_are(g->fake.flash, sizeof g->fake.flash, 0x55))
+		assert_erased(g);
+}
+
+/* Only the package is there: 3000 bytes, and 1501 from 0x2006 on. */
+static void
+assert_only_package(const struct rig *g)
+{
+	assert_true(all_are(at(g, FAKE_FLASH + 3000), 0x2006 - 3000, 0xff));
+	assert_true(all_are(at(g, FAKE_FLASH + 0x2006 + 1501),
+	    FAKE_FLASH_SIZE - 0x2006 - 1501, 0xff));
 }
 
 static bool
@@ -150,10 +142,8 @@ test_install(void **state)
 		expect_result(rig_install(&b->g, &b->p, chunks[i]), PV_SI_OK,
 		    PV_SI_STATE_DONE);
 		assert_true(installed(&b->g, &b->p));
-		assert_only_these_changed(&b->g);
+		assert_only_package(&b->g);
 		assert_int_equal(b->g.fake.restarts, 1);
-		/* Around the second area, inside its units: erased. */
-		assert_true(all_are(at(&b->g, FAKE_FLASH + 0x2000), 6, 0xff));
 		assert_forgotten(&b->g, &b->p);
 	}
 	/* After the restart it still says so, and takes the next license. */
@@ -442,9 +432,7 @@ test_area_bits(void **state)
 			s = rig_install(&b->g, &b->p, 1024);
 			a->header[i] ^= (uint8_t)(1U << (i % 8));
 			assert_true(s.ok && s.result != PV_SI_OK);
-			/* A changed address may lead to other sectors. */
-			for (size_t n = 0; n < 32; n++)
-				assert_true(sector_clean(&b->g, n));
+			assert_clean(&b->g);
 			assert_false(b->g.options_set);
 			assert_forgotten(&b->g, &b->p);
 			assert_int_equal(s.state,
@@ -453,6 +441,44 @@ test_area_bits(void **state)
 				: PV_SI_STATE_FAILED);
 		}
 	}
+}
+
+/*
+ * Over an installed image: any bit of any area header, an address that leads
+ * to other sectors among them, leaves all of it or nothing.
+ */
+static void
+test_area_bits_over_image(void **state)
+{
+	struct both *b = *state;
+	struct rig *g = &b->g;
+	uint8_t *flash = test_malloc(sizeof g->fake.flash);
+	uint8_t note[PV_AGENT_NOTE_LEN];
+
+	expect_result(rig_install(g, &b->p, 1024), PV_SI_OK, PV_SI_STATE_DONE);
+	memcpy(flash, g->fake.flash, sizeof g->fake.flash);
+	memcpy(note, g->note, sizeof note);
+	for (size_t i = 0; i < b->p.n * 240; i++) {
+		uint8_t *h = b->p.area[i / 240].header + i % 240 / 8;
+		uint8_t bit = (uint8_t)(1U << (i % 8));
+		struct rig_answer s;
+
+		memcpy(g->fake.flash, flash, sizeof g->fake.flash);
+		memcpy(g->note, note, sizeof note);
+		g->options_set = false;
+		rig_power(g);
+		*h ^= bit;
+		s = rig_install(g, &b->p, 1024);
+		*h ^= bit;
+		assert_true(s.ok && s.result != PV_SI_OK);
+		assert_false(g->options_set);
+		if (s.state == PV_SI_STATE_FAILED)
+			assert_erased(g);
+		else
+			assert_memory_equal(
+			    g->fake.flash, flash, sizeof g->fake.flash);
+	}
+	test_free(flash);
 }
 
 static void
@@ -474,9 +500,7 @@ test_payload_bits(void **state)
 			a->data[i] ^= (uint8_t)(1U << (i % 8));
 			expect_result(s, PV_SI_E_AREA_TAG, PV_SI_STATE_FAILED);
 			assert_int_equal(s.index, k + 1);
-			assert_clean(&b->g);
-			assert_true(
-			    all_are(b->g.fake.flash, FAKE_SECTOR, 0xff));
+			assert_erased(&b->g);
 			assert_false(b->g.options_set);
 			assert_forgotten(&b->g, &b->p);
 		}
@@ -509,7 +533,7 @@ try_area(
 	}
 	assert_int_equal(s.state, PV_SI_STATE_FAILED);
 	assert_int_equal(s.index, 2);
-	assert_true(all_are(b->g.fake.flash, FAKE_SECTOR, 0xff));
+	assert_erased(&b->g);
 }
 
 static void
@@ -579,7 +603,7 @@ test_option_rules(void **state)
 	expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_E_OPTIONS,
 	    PV_SI_STATE_FAILED);
 	b->g.refuse_options = false;
-	assert_true(all_are(b->g.fake.flash, FAKE_SECTOR, 0xff));
+	assert_erased(&b->g);
 	assert_false(b->g.options_set);
 	/* A part that takes none. */
 	options_only(b, 0, RIG_OPTIONS);
@@ -597,15 +621,15 @@ static void
 test_too_many_areas(void **state)
 {
 	struct both *b = *state;
-	struct rig_answer s;
 
 	b->p.n = 0;
 	for (uint32_t i = 0; i < PV_AGENT_AREAS + 1; i++)
 		pkg_area(&b->p, 'F', FAKE_FLASH + i * 64, 33);
 	assert_int_equal(pkg_seal(&b->p), 0);
-	s = rig_install(&b->g, &b->p, 1024);
-	expect_result(s, PV_SI_E_AREA_RANGE, PV_SI_STATE_FAILED);
-	assert_int_equal(s.index, PV_AGENT_AREAS + 1);
+	/* Its header says it: before anything is erased. */
+	expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_E_AREA_COUNT,
+	    PV_SI_STATE_IDLE);
+	assert_untouched(&b->g);
 	b->p.n = PV_AGENT_AREAS;
 	assert_int_equal(pkg_seal(&b->p), 0);
 	expect_result(
@@ -766,12 +790,33 @@ test_abort(void **state)
 
 /* --- flash that fails ------------------------------------------------------------------------ */
 
+static void
+assert_recovered(struct both *b)
+{
+	switch (b->g.agent.state) {
+	case PV_SI_STATE_IDLE:
+		assert_untouched(&b->g);
+		break;
+	case PV_SI_STATE_FAILED:
+		assert_erased(&b->g);
+		/* An erased chip that is closed takes nothing any more. */
+		assert_false(b->g.options_set);
+		break;
+	case PV_SI_STATE_DONE:
+		assert_true(installed(&b->g, &b->p));
+		break;
+	default:
+		fail();
+	}
+	assert_false(pv_agent_installing(&b->g.agent));
+}
+
 /* One operation fails: the install fails, and nothing of it is left. */
 static void
 test_one_failure(void **state)
 {
 	struct both *b = *state;
-	unsigned int n;
+	unsigned int n, finished = 0;
 
 	for (n = 1;; n++) {
 		struct rig_answer s;
@@ -784,17 +829,30 @@ test_one_failure(void **state)
 		assert_true(s.ok);
 		if (s.result == PV_SI_OK)
 			break;
-		assert_int_equal(s.state, PV_SI_STATE_FAILED);
-		assert_clean(&b->g);
 		assert_forgotten(&b->g, &b->p);
+		if (s.state == PV_SI_STATE_BROKEN) {
+			/* Only "done" could not be written: once more. */
+			assert_true(installed(&b->g, &b->p));
+			assert_true(pv_agent_installing(&b->g.agent));
+			b->g.fake.fail_at = 0;
+			expect_result(command(b, PV_SI_ABORT), PV_SI_OK,
+			    PV_SI_STATE_DONE);
+			assert_false(pv_agent_installing(&b->g.agent));
+			finished++;
+			continue;
+		}
+		assert_int_equal(s.state, PV_SI_STATE_FAILED);
+		assert_erased(&b->g);
+		assert_false(b->g.options_set);
 		/* And the same chip takes the package afterwards. */
 		b->g.fake.fail_at = 0;
 		expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_OK,
 		    PV_SI_STATE_DONE);
 	}
 	assert_true(installed(&b->g, &b->p));
-	/* 3000 and 1507 bytes in units of 16, three erases, five notes. */
-	assert_true(n > 280);
+	assert_int_equal(finished, 1);
+	/* 3000 and 1507 bytes in units of 16, 32 erases, three notes. */
+	assert_int_equal(n, 188 + 95 + 32 + 3 + 1 + 1);
 }
 
 /* Everything fails from one operation on: broken, until it works again. */
@@ -802,6 +860,7 @@ static void
 test_flash_dies(void **state)
 {
 	struct both *b = *state;
+	unsigned int finished = 0;
 
 	for (unsigned int n = 1;; n++) {
 		struct rig_answer s;
@@ -826,12 +885,16 @@ test_flash_dies(void **state)
 		b->g.fake.fail_for_ever = false;
 		rig_power(&b->g);
 		done = b->g.agent.state;
+		assert_recovered(b);
 		if (n == 1) /* the very first note was never written */
 			assert_int_equal(done, PV_SI_STATE_IDLE);
+		else if (done == PV_SI_STATE_DONE)
+			finished++;
 		else
 			assert_int_equal(done, PV_SI_STATE_FAILED);
-		assert_clean(&b->g);
 	}
+	/* Behind the note before the option bytes: they, and "done". */
+	assert_int_equal(finished, 2);
 	assert_true(installed(&b->g, &b->p));
 }
 
@@ -876,42 +939,31 @@ cut_start(struct both *b, unsigned int n)
 }
 
 static void
-assert_recovered(struct both *b)
+cut_everywhere(struct both *b, bool options_late)
 {
-	switch (b->g.agent.state) {
-	case PV_SI_STATE_IDLE:
-		assert_untouched(&b->g);
-		break;
-	case PV_SI_STATE_FAILED:
-		assert_clean(&b->g);
-		assert_true(all_are(b->g.fake.flash, FAKE_SECTOR, 0xff));
-		break;
-	case PV_SI_STATE_DONE:
-		assert_true(installed(&b->g, &b->p));
-		break;
-	default:
-		fail();
-	}
-	assert_false(pv_agent_installing(&b->g.agent));
-}
+	unsigned int n, failed = 0, done = 0;
 
-static void
-test_power_cuts(void **state)
-{
-	struct both *b = *state;
-	unsigned int n, failed = 0;
-
+	b->g.options_late = options_late;
 	for (n = 1; cut_install(b, n); n++) {
 		rig_power(&b->g);
 		assert_recovered(b);
-		if (b->g.agent.state == PV_SI_STATE_FAILED)
-			failed++;
+		failed += b->g.agent.state == PV_SI_STATE_FAILED;
+		done += b->g.agent.state == PV_SI_STATE_DONE;
 		/* And the chip can be used. */
 		expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_OK,
 		    PV_SI_STATE_DONE);
 	}
 	assert_true(n > 280);
-	assert_true(failed >= n - 4);
+	/* Cut in the first note: nothing. In or behind the options: done. */
+	assert_int_equal(done, 2);
+	assert_int_equal(failed, n - 1 - 1 - done);
+}
+
+static void
+test_power_cuts(void **state)
+{
+	cut_everywhere(*state, false);
+	cut_everywhere(*state, true);
 }
 
 static void
@@ -933,29 +985,140 @@ test_power_cut_in_recovery(void **state)
 	fail();
 }
 
-/* A protected sector is not erased, so nothing of the package is in it. */
+/* Operations of a whole install: the last two are the options and "done". */
+static unsigned int
+whole(struct both *b)
+{
+	assert_false(cut_install(b, 0));
+	return b->g.fake.ops;
+}
+
+/* Power that goes again and again while the option bytes are applied. */
+static void
+test_power_cut_in_finish(void **state)
+{
+	struct both *b = *state;
+	unsigned int n = whole(b);
+
+	for (unsigned int i = 0; i < 4; i++) {
+		b->g.options_late = i % 2 != 0;
+		assert_true(cut_install(b, n - 1));
+		assert_int_equal(
+		    pv_agent_note_state(b->g.note), PV_AGENT_NOTE_APPLYING);
+		for (unsigned int again = 0; again < 3; again++) {
+			assert_true(cut_start(b, 1 + i / 2));
+			assert_int_equal(
+			    b->g.options_set, !b->g.options_late || i / 2 == 1);
+		}
+		rig_power(&b->g);
+		assert_int_equal(b->g.agent.state, PV_SI_STATE_DONE);
+		assert_recovered(b);
+		assert_int_equal(
+		    pv_agent_note_state(b->g.note), PV_AGENT_NOTE_DONE);
+		/* The note keeps them no longer than needed. */
+		assert_true(all_are(b->g.note + 6, 258, 0));
+	}
+}
+
+/* Option bytes that a start cannot apply: nothing is read, nothing erased. */
+static void
+test_options_fail_at_start(void **state)
+{
+	struct both *b = *state;
+	unsigned int n = whole(b);
+	struct rig_answer s;
+
+	assert_true(cut_install(b, n - 1));
+	b->g.fake.ops = 0;
+	b->g.fake.fail_at = 1;
+	b->g.fake.fail_for_ever = true;
+	rig_power(&b->g);
+	assert_int_equal(b->g.agent.state, PV_SI_STATE_BROKEN);
+	assert_true(pv_agent_installing(&b->g.agent));
+	assert_true(installed(&b->g, &b->p));
+	assert_int_equal(
+	    pv_agent_note_state(b->g.note), PV_AGENT_NOTE_APPLYING);
+	s = command(b, PV_SI_ABORT);
+	expect_result(s, PV_SI_E_OPTIONS, PV_SI_STATE_BROKEN);
+	expect_result(
+	    command(b, PV_SI_LICENSE), PV_SI_E_SEQUENCE, PV_SI_STATE_BROKEN);
+	assert_true(installed(&b->g, &b->p));
+	assert_forgotten(&b->g, &b->p);
+	b->g.fake.fail_at = 0;
+	expect_result(command(b, PV_SI_ABORT), PV_SI_OK, PV_SI_STATE_DONE);
+	assert_recovered(b);
+}
+
+/* Refused at the very last: the mark goes back first, then flash. */
+static void
+test_options_refused_late(void **state)
+{
+	struct both *b = *state;
+	unsigned int n = whole(b);
+
+	for (unsigned int cut = n; cut < n + 40; cut++) {
+		jmp_buf env;
+
+		rig_fill(&b->g);
+		rig_power(&b->g);
+		b->g.fake.ops = 0;
+		b->g.fake.fail_at = n - 1;
+		b->g.fake.cut_at = cut;
+		b->g.fake.cut = &env;
+		if (setjmp(env) == 0) {
+			expect_result(rig_install(&b->g, &b->p, 1024),
+			    PV_SI_E_OPTIONS, PV_SI_STATE_FAILED);
+			assert_recovered(b);
+			assert_true(cut > n + 3);
+			return;
+		}
+		b->g.fake.cut_at = 0;
+		b->g.fake.fail_at = 0;
+		rig_power(&b->g);
+		assert_recovered(b);
+		/* Cut in that note: the old one still finishes. */
+		assert_int_equal(b->g.agent.state,
+		    cut == n ? PV_SI_STATE_DONE : PV_SI_STATE_FAILED);
+	}
+	fail();
+}
+
+/* Write protection is seen before anything is changed. */
 static void
 test_write_protected(void **state)
 {
 	struct both *b = *state;
 
-	b->g.fake.write_protected = 1U << 4;
-	expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_E_FLASH_ERASE,
-	    PV_SI_STATE_FAILED);
-	assert_true(all_are(b->g.fake.flash, 2 * (size_t)FAKE_SECTOR, 0xff));
-	assert_true(all_are(
-	    at(&b->g, FAKE_FLASH + 4 * FAKE_SECTOR), FAKE_SECTOR, 0x55));
-	b->g.fake.write_protected = 0;
+	for (unsigned int n = 0; n < 32; n++) {
+		b->g.fake.write_protected = 1ULL << n;
+		expect_result(rig_install(&b->g, &b->p, 1024),
+		    PV_SI_E_FLASH_LOCKED, PV_SI_STATE_IDLE);
+		assert_untouched(&b->g);
+	}
+	/* A blank sector may be, unless an area is to go there. */
+	memset(b->g.fake.flash, 0xff, sizeof b->g.fake.flash);
 	expect_result(
 	    rig_install(&b->g, &b->p, 1024), PV_SI_OK, PV_SI_STATE_DONE);
-	/* After a loss of power that cannot be told: broken, until it goes. */
-	assert_true(cut_install(b, 250));
+	b->g.fake.write_protected = 0;
+	rig_fill(&b->g);
+	memset(b->g.fake.flash + 4 * FAKE_SECTOR, 0xff, FAKE_SECTOR);
+	rig_power(&b->g);
 	b->g.fake.write_protected = 1U << 4;
+	expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_E_FLASH_LOCKED,
+	    PV_SI_STATE_FAILED);
+	assert_erased(&b->g);
+	/* A part that cannot tell finds out: broken, until it goes. */
+	rig_fill(&b->g);
+	rig_power(&b->g);
+	b->g.fake.memory.locked = NULL;
+	expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_E_FLASH_ERASE,
+	    PV_SI_STATE_BROKEN);
+	assert_true(pv_agent_installing(&b->g.agent));
 	rig_power(&b->g);
 	assert_int_equal(b->g.agent.state, PV_SI_STATE_BROKEN);
 	b->g.fake.write_protected = 0;
 	expect_result(command(b, PV_SI_ABORT), PV_SI_OK, PV_SI_STATE_FAILED);
-	assert_clean(&b->g);
+	assert_erased(&b->g);
 }
 
 static void
@@ -969,7 +1132,7 @@ test_damaged_note(void **state)
 	rig_power(&b->g);
 	/* What was touched is not known any more: all of it goes. */
 	assert_int_equal(b->g.agent.state, PV_SI_STATE_FAILED);
-	assert_true(all_are(b->g.fake.flash, sizeof b->g.fake.flash, 0xff));
+	assert_erased(&b->g);
 	memset(b->g.note, 0xff, sizeof b->g.note);
 	assert_int_equal(pv_agent_note_state(b->g.note), PV_AGENT_NOTE_NONE);
 }
@@ -1033,6 +1196,7 @@ main(void)
 		T(test_license_vector),
 		T(test_header_bits),
 		T(test_area_bits),
+		T(test_area_bits_over_image),
 		T(test_payload_bits),
 		T(test_area_rules),
 		T(test_huge_size),
@@ -1046,6 +1210,9 @@ main(void)
 		T(test_write_protected),
 		T(test_power_cuts),
 		T(test_power_cut_in_recovery),
+		T(test_power_cut_in_finish),
+		T(test_options_fail_at_start),
+		T(test_options_refused_late),
 		T(test_damaged_note),
 		cmocka_unit_test(test_iv),
 	};
