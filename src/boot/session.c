@@ -92,6 +92,8 @@ pv_us_sync(struct pv_usart *u, int timeout_ms, struct pv_error *e)
 				return r;
 		}
 	}
+	if (b == 0 && pv_progress_cancelled(u->progress))
+		return pv_us_fail(u, PV_E_INTERRUPTED, e, "stopped");
 	if (b == 0) {
 		(void)pv_us_fail(u, PV_E_TIMEOUT, e,
 		    "no bootloader answers (0x7F sent twice)");
