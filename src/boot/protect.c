@@ -77,6 +77,16 @@ lost(int r)
 	return r == PV_E_TIMEOUT || r == PV_E_DEVICE;
 }
 
+/*
+ * Some parts restart before the last ACK is out. A device that took 0x7F for
+ * its baud byte has restarted, which only a command that was carried out does.
+ */
+static bool
+restarted(const struct pv_usart *u)
+{
+	return !u->info.already_synced;
+}
+
 static void
 say_lost(struct pv_usart *u, const struct pv_error *e)
 {
@@ -129,7 +139,7 @@ pv_usart_write_protect(
 		if (r == 0)
 			r = pv_us_send(u, f, n + 2, e);
 		if (r == 0)
-			r = pv_us_ack(u, "the sector list", T_MASS, e);
+			r = pv_us_ack(u, "the sector list", T_PAGE, e);
 		if (r == 0)
 			return again(u, "write protect", RESTART_MS, e);
 		if ((!lost(r) && r != PV_E_NACK) || attempt == ATTEMPTS)
@@ -137,7 +147,7 @@ pv_usart_write_protect(
 		/* The whole set again: the last one counts. */
 		say_lost(u, e);
 		r = again(u, "write protect", RESTART_MS, e);
-		if (r != 0)
+		if (r != 0 || restarted(u))
 			return r;
 	}
 }
@@ -152,14 +162,14 @@ pv_usart_write_unprotect(struct pv_usart *u, struct pv_error *e)
 		pv_us_step(u, "write unprotect");
 		r = begin(u, PV_OP_WRITE_UNPROTECT, e);
 		if (r == 0)
-			r = pv_us_ack(u, "its end", T_MASS, e);
+			r = pv_us_ack(u, "its end", T_PAGE, e);
 		if (r == 0)
 			return again(u, "write unprotect", RESTART_MS, e);
 		if (!lost(r) || attempt == ATTEMPTS)
 			return r;
 		say_lost(u, e);
 		r = again(u, "write unprotect", RESTART_MS, e);
-		if (r != 0)
+		if (r != 0 || restarted(u))
 			return r;
 	}
 }
