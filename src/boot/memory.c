@@ -340,6 +340,29 @@ write_once(struct pv_usart *u, uint32_t addr, const uint8_t *data, size_t len,
 }
 
 /*
+ * Read data has no checksum: what is not as wanted counts only when two reads
+ * in a row say the same.
+ */
+static int
+read_sure(struct pv_usart *u, uint32_t addr, uint8_t *data, const uint8_t *want,
+    size_t len, struct pv_error *e)
+{
+	uint8_t before[PV_USART_BLOCK] = { 0 };
+	unsigned i;
+	int r;
+
+	for (i = 0; i < ATTEMPTS; i++) {
+		r = read_block(u, addr, data, len, e);
+		if (r != 0 || memcmp(data, want, len) == 0)
+			return r;
+		if (i > 0 && memcmp(data, before, len) == 0)
+			return 0;
+		memcpy(before, data, len);
+	}
+	return 0;
+}
+
+/*
  * The frame was sent and its end is unknown: what does the block hold (R6)?
  * *ret_done: what was sent. *ret_damaged: neither that nor erased.
  */
@@ -352,7 +375,7 @@ check_block(struct pv_usart *u, uint32_t addr, const uint8_t *data, size_t len,
 	size_t i;
 	int r;
 
-	r = read_block(u, addr, now, len, e);
+	r = read_sure(u, addr, now, data, len, e);
 	pv_us_step_at(u, "write", addr);
 	if (r != 0)
 		return r;

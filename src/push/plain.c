@@ -269,6 +269,14 @@ program(struct plan_job *j, struct pv_error *e)
 			return 0;
 		}
 	}
+	if (!j->bad_known) { /* the frames themselves went wrong */
+		r = pv_fail(e, PV_E_DEVICE,
+		    "write at 0x%08" PRIx64
+		    ": the block was damaged on the way, %u times",
+		    j->rep->address, ROUNDS);
+		(void)pv_hint(e, "check the cable, or take a lower baud rate");
+		return r;
+	}
 	j->rep->address = j->bad_addr;
 	(void)pv_fail(e, PV_E_VERIFY,
 	    "verify at 0x%08" PRIx32

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define CHUNK  4096U /* bytes of one read */
+#define AGAIN  4U    /* reads of a block that differs */
 #define SPLITS 64U   /* halves waiting; 32 would do for 32-bit addresses */
 
 /* --- a range of blocks, [from, to), one after the other in flash ------------- */
@@ -174,12 +175,67 @@ progress(struct plan_job *j)
 	    j->progress, "verify", done < j->total ? done : j->total, j->total);
 }
 
+/*
+ * A block that read differently, read again: what travels back has no checksum
+ * on a serial line. It is wrong when two reads in a row say the same.
+ */
+static int
+look_again(struct plan_job *j, size_t i, const uint8_t *want, uint8_t *got,
+    bool *ret_same, struct pv_error *e)
+{
+	const struct plan_block *b = &j->plan->blocks[i];
+	uint8_t before[PV_BOOT_BLOCK_MAX];
+	unsigned n;
+	int r;
+
+	*ret_same = false;
+	for (n = 0; n < AGAIN; n++) {
+		memcpy(before, got, b->len);
+		r = j->boot->read(j->boot->ctx, b->addr, got, b->len, e);
+		if (r != 0)
+			return r;
+		*ret_same = memcmp(want, got, b->len) == 0;
+		if (*ret_same)
+			j->boot->count_retry(j->boot->ctx, "verify", b->addr,
+			    "a block read differently was read again");
+		if (*ret_same || memcmp(before, got, b->len) == 0)
+			return 0;
+	}
+	return 0;
+}
+
+static int
+judge_block(struct plan_job *j, size_t i, uint8_t *got, struct pv_error *e)
+{
+	const struct plan_block *b = &j->plan->blocks[i];
+	uint8_t want[PV_BOOT_BLOCK_MAX];
+	bool same;
+	int r;
+
+	r = pv_plan_content(j->plan, b, want, e);
+	if (r != 0)
+		return r;
+	same = memcmp(want, got, b->len) == 0;
+	if (!same)
+		r = look_again(j, i, want, got, &same, e);
+	if (r != 0)
+		return r;
+	if (same) {
+		j->state[i] = BLOCK_PROVEN;
+		j->rep->verified += b->len;
+		return 0;
+	}
+	note_difference(j, b, want, got);
+	j->state[i] = BLOCK_BAD;
+	return 0;
+}
+
 /* Read a span in pieces and judge its blocks one by one. */
 static int
 prove_read(struct plan_job *j, struct span s, struct pv_error *e)
 {
 	const struct plan_block *b = j->plan->blocks;
-	uint8_t want[PV_BOOT_BLOCK_MAX], got[CHUNK];
+	uint8_t got[CHUNK];
 	size_t i, end;
 	uint32_t at;
 	int r;
@@ -191,18 +247,8 @@ prove_read(struct plan_job *j, struct span s, struct pv_error *e)
 		j->rep->address = b[i].addr;
 		r = j->boot->read(j->boot->ctx, b[i].addr, got,
 		    span_bytes(j, (struct span){ i, end }), e);
-		for (at = 0; r == 0 && i < end; at += b[i++].len) {
-			r = pv_plan_content(j->plan, &b[i], want, e);
-			if (r != 0)
-				break;
-			if (memcmp(want, got + at, b[i].len) == 0) {
-				j->state[i] = BLOCK_PROVEN;
-				j->rep->verified += b[i].len;
-				continue;
-			}
-			note_difference(j, &b[i], want, got + at);
-			j->state[i] = BLOCK_BAD;
-		}
+		for (at = 0; r == 0 && i < end; at += b[i++].len)
+			r = judge_block(j, i, got + at, e);
 		if (r != 0)
 			return r;
 		progress(j);

@@ -134,6 +134,8 @@ fb_put(struct fakeboot *b, uint8_t v)
 	}
 	if (k == b->flip_out)
 		v ^= 0x10;
+	if (b->out_at == b->n_out)
+		b->out_at = b->n_out = 0;
 	if (b->n_out < sizeof(b->out))
 		b->out[b->n_out++] = v;
 }
@@ -595,7 +597,7 @@ fb_link_write(void *ctx, const uint8_t *data, size_t len, int64_t deadline,
 	struct fakeboot *b = ctx;
 
 	unsigned answered = 0;
-	size_t before;
+	uint64_t before;
 
 	(void)deadline;
 	b->n_link_writes++;
@@ -604,14 +606,14 @@ fb_link_write(void *ctx, const uint8_t *data, size_t len, int64_t deadline,
 	while (len-- > 0) {
 		if (fb_gone(b, e) != 0)
 			return PV_E_LINK;
-		before = b->n_out;
+		before = b->total_out;
 		/* A device that is slow to come back to its receiver. */
 		if (b->deaf_merged && answered > 0 && answered++ < 3) {
 			data++;
 			continue;
 		}
 		fb_take(b, *data++);
-		if (b->n_out > before && answered == 0)
+		if (b->total_out != before && answered == 0)
 			answered = 1;
 	}
 	return 0;
