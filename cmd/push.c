@@ -164,9 +164,10 @@ on_license(void *ctx, const struct pv_install_chip *chip, bool refused,
 static int
 push_install(struct pv_push *p, struct pv_error *e)
 {
-	struct pv_install_options opt = {
-		.progress = &p->app->progress, .license = on_license, .ctx = p
-	};
+	struct pv_install_options opt = { .progress = &p->app->progress,
+		.layout = p->t.chip,
+		.license = on_license,
+		.ctx = p };
 	struct pv_install_report rep;
 	int r;
 

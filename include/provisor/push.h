@@ -168,6 +168,8 @@ struct pv_install_license {
 
 struct pv_install_options {
 	const struct pv_progress *progress;
+	/* Its second addresses of flash count as flash; NULL: none do. */
+	const struct pv_chip *layout;
 	/*
 	 * A license for this chip. Called once the package is known to fit;
 	 * it must have verified the certificate before it spends anything.

@@ -12,6 +12,7 @@
 #include "formats/sfi.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Milliseconds the device may work before its answer. */
@@ -136,6 +137,20 @@ ask_chip(struct install *in, struct pv_error *e)
 	return 0;
 }
 
+/* In the flash that the chip has, also through a secure alias of it. */
+static bool
+in_flash(const struct install *in, const struct pv_sfi_area *a)
+{
+	const struct pv_install_chip *chip = &in->rep->chip;
+	uint32_t at = a->address;
+
+	if (in->opt->layout != NULL &&
+	    !pv_chip_in_flash(in->opt->layout, at, a->size, &at))
+		at = a->address;
+	return at >= chip->flash_base && a->size <= chip->flash_size &&
+	       at - chip->flash_base <= chip->flash_size - a->size;
+}
+
 /* What would be refused after a license was spent is refused before. */
 static int
 check_fit(struct install *in, struct pv_error *e)
@@ -154,9 +169,7 @@ check_fit(struct install *in, struct pv_error *e)
 			    " option bytes, the chip takes %" PRIu32,
 			    i + 1, a->size, chip->option_bytes);
 		}
-		if (a->address >= chip->flash_base &&
-		    a->size <= chip->flash_size &&
-		    a->address - chip->flash_base <= chip->flash_size - a->size)
+		if (in_flash(in, a))
 			continue;
 		(void)pv_fail(e, PV_E_VERIFY,
 		    "package area %zu, 0x%08" PRIx32 " and %" PRIu32
