@@ -243,6 +243,7 @@ pv_show_firmware(struct pv_subject *s, struct pv_error *e)
 	struct pv_image *img = NULL;
 	struct pv_json *list;
 	char size[PV_GROUPED];
+	uint32_t family;
 	uint64_t entry;
 	int r = pv_firmware_detect(s->path, &kind, e);
 
@@ -258,6 +259,8 @@ pv_show_firmware(struct pv_subject *s, struct pv_error *e)
 	pv_json_set_u64(s->root, "bytes", pv_image_size(img));
 	if (pv_image_entry(img, &entry))
 		put(s, "entry", "entry point", "0x%08" PRIx64, entry);
+	if (pv_image_family(img, &family))
+		put(s, "uf2_family", "UF2 family", "0x%08" PRIx32, family);
 	list = pv_json_set_array(s->root, "segments");
 	for (size_t i = 0; i < pv_image_count(img); i++) {
 		struct pv_segment seg;

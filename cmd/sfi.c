@@ -286,7 +286,8 @@ run_calibrate(
 
 const struct pv_verb pv_verbs_sfi[] = {
 	{ "sfi", "pack",
-	    "--chip C --firmware FILE[@ADDR]... [--external SPEC]... "
+	    "--chip C --firmware FILE[@ADDR]... [--merge-gap N] [--fill BYTE] "
+	    "[--external SPEC]... "
 	    "[--module FILE@ADDR]... [--key-area CSV] [--option-bytes CSV] "
 	    "--key KEY [--nonce FILE] --image-version N [--profile v1|v2] "
 	    "[--ram-size N] [--token-address A] [--iv-add RULE] "

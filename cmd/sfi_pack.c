@@ -70,6 +70,23 @@ load_options(struct pv_sfi_job *j, struct pv_error *e)
 	return r;
 }
 
+/* --merge-gap and --fill */
+static int
+merge(struct pv_sfi_job *j, struct pv_error *e)
+{
+	uint64_t gap = 0, fill = j->chip->erased;
+	int r;
+
+	if (j->a.merge_gap == NULL)
+		return 0;
+	r = pv_parse_size(j->a.merge_gap, UINT32_MAX, "--merge-gap", &gap, e);
+	if (r == 0 && j->a.fill != NULL)
+		r = pv_parse_u64(j->a.fill, 0xff, "--fill", &fill, e);
+	if (r == 0)
+		r = pv_image_merge(j->image, gap, (uint8_t)fill, e);
+	return r;
+}
+
 static int
 load_inputs(struct pv_sfi_job *j, struct pv_error *e)
 {
@@ -80,6 +97,8 @@ load_inputs(struct pv_sfi_job *j, struct pv_error *e)
 		r = pv_image_new(&j->image, e);
 	for (size_t i = 0; r == 0 && j->a.firmware[i] != NULL; i++)
 		r = pv_image_add_file(j->image, j->a.firmware[i], e);
+	if (r == 0)
+		r = merge(j, e);
 	if (r == 0)
 		r = pv_sfi_inputs_load(&j->in,
 		    (const char *const *)j->a.externals,
@@ -150,8 +169,14 @@ parse_args(
 		{ "chip", 0, POPT_ARG_STRING, &a->chip, 0,
 		    "the part, such as stm32h563", "C" },
 		{ "firmware", 0, POPT_ARG_ARGV, &a->firmware, 0,
-		    "ELF, Intel HEX, S-record, or raw with @ADDR; repeatable",
+		    "ELF, Intel HEX, S-record, DfuSe, UF2, or raw with @ADDR; "
+		    "repeatable",
 		    "FILE[@ADDR]" },
+		{ "merge-gap", 0, POPT_ARG_STRING, &a->merge_gap, 0,
+		    "make one area of segments at most N bytes apart", "N" },
+		{ "fill", 0, POPT_ARG_STRING, &a->fill, 0,
+		    "byte for such gaps (default: that of erased flash)",
+		    "BYTE" },
 		{ "external", 0, POPT_ARG_ARGV, &a->externals, 0,
 		    "FILE[@ADDR],region=N,mode=N,key-address=A, or a list "
 		    ".ecsv; repeatable",
@@ -206,6 +231,9 @@ parse_args(
 	    (!a->dry_run && pv_need(e, a->key, "--key") != 0) ||
 	    pv_parse_u64(a->version, 255, "--image-version", &version, e) != 0)
 		return PV_E_USAGE;
+	if (a->fill != NULL && a->merge_gap == NULL)
+		return pv_fail(e, PV_E_USAGE,
+		    "--fill is for the gaps that --merge-gap closes");
 	j->pack.image_version = (uint8_t)version;
 	j->pack.profile = PV_SFI_V1;
 	if (a->profile != NULL)

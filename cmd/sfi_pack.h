@@ -10,6 +10,8 @@
 struct pv_sfi_args {
 	const char *chip;
 	const char **firmware;
+	const char *merge_gap;
+	const char *fill;
 	const char **externals;
 	const char **modules;
 	const char *key_area;

@@ -181,6 +181,13 @@ pv_sfi_show_area(
 void
 pv_sfi_show_notes(struct pv_sfi_job *j)
 {
+	uint32_t family;
+
+	if (pv_image_family(j->image, &family))
+		pv_say(j->app,
+		    "note: the firmware says it is for UF2 family 0x%08x, "
+		    "which is not compared with the chip\n",
+		    family);
 	pv_sfi_options_say(j->app, &j->options);
 	if (j->a.options == NULL)
 		pv_say(j->app,
@@ -224,8 +231,11 @@ struct pv_json *
 pv_sfi_pack_json(struct pv_sfi_job *j)
 {
 	struct pv_json *root = pv_json_new_object(), *o;
+	uint32_t family;
 
 	pv_json_set_str(root, "file", j->a.out);
+	if (pv_image_family(j->image, &family))
+		pv_json_set_addr(root, "uf2_family", family);
 	pv_json_set_bool(root, "dry_run", j->a.dry_run != 0);
 	pv_json_set_str(root, "chip", j->chip->name);
 	pv_json_set_str(
