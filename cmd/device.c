@@ -58,12 +58,18 @@ run_list(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	root = pv_json_new_object();
 	l.ports = pv_json_set_array(root, "ports");
 	r = pv_link_list(list_one, &l, e);
-	if (r != 0) {
+	/* A machine without any has no list of them; there is still USB. */
+	if (r == PV_E_LINK) {
+		pv_say(app, "%s\n", e->msg);
+		pv_error_clear(e);
+	} else if (r != 0) {
 		pv_json_free(root);
 		return r;
 	}
+	l.n += pv_device_list_usb(app, l.ports);
 	if (l.n == 0)
-		pv_say(app, "no serial ports on this machine\n");
+		pv_say(app, "no serial ports and no USB devices in DFU mode "
+			    "on this machine\n");
 	return pv_out_json(app, root, e);
 }
 
@@ -175,10 +181,16 @@ run_info(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	int r;
 
 	r = pv_options(app, table, argc, argv, 0, 0, &args, e);
+	to.force = 1; /* a map that does not parse is worth showing */
 	if (r == 0)
-		r = pv_target_open(app, &to, false, &t, e);
+		r = pv_target_open(app, &to, PV_TARGET_USB, &t, e);
 	if (r != 0)
 		return r;
+	if (t.dfu != NULL) {
+		r = pv_device_info_usb(app, &t, e);
+		pv_target_close(&t);
+		return r;
+	}
 	/* Every STM32 microcontroller shows flash there when it is unknown. */
 	known = pv_usart_has(t.u, PV_OP_READ);
 	if (known)
@@ -199,18 +211,21 @@ run_info(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 
 /* --- read -------------------------------------------------------------------- */
 
+/* Into memory for a DfuSe file, whose checksum comes at its end; else to f. */
 static int
 read_to(struct pv_app *app, struct pv_target *t, uint32_t addr, uint32_t size,
-    struct pv_outfile *f, struct pv_error *e)
+    struct pv_outfile *f, uint8_t *all, struct pv_error *e)
 {
-	uint8_t data[PV_READ_CHUNK];
+	uint8_t chunk[PV_READ_CHUNK], *data = chunk;
 	uint32_t at, n;
 	int r;
 
 	for (at = 0; at < size; at += n) {
 		n = size - at < PV_READ_CHUNK ? size - at : PV_READ_CHUNK;
-		r = pv_usart_read(t->u, addr + at, data, n, e);
-		if (r == 0)
+		if (all != NULL)
+			data = all + at;
+		r = t->boot.read(t->boot.ctx, addr + at, data, n, e);
+		if (r == 0 && f != NULL)
 			r = pv_outfile_write(f, data, n, e);
 		if (r != 0)
 			return r;
@@ -220,15 +235,43 @@ read_to(struct pv_app *app, struct pv_target *t, uint32_t addr, uint32_t size,
 }
 
 static int
+read_file(struct pv_app *app, struct pv_target *t, uint32_t addr, uint32_t size,
+    const char *out, struct pv_error *e)
+{
+	struct pv_outfile *f = NULL;
+	uint8_t *all = NULL;
+	int r;
+
+	if (pv_device_wants_dfuse(out)) {
+		all = malloc(size);
+		if (all == NULL)
+			return pv_fail(e, PV_E_NOMEM, "out of memory");
+		r = read_to(app, t, addr, size, NULL, all, e);
+		if (r == 0)
+			r = pv_device_save_dfuse(t, out, addr, all, size, e);
+		free(all);
+		return r;
+	}
+	r = pv_outfile_open(out, 0666, &f, e);
+	if (r == 0)
+		r = read_to(app, t, addr, size, f, NULL, e);
+	if (r == 0)
+		r = pv_outfile_commit(f, e);
+	pv_outfile_free(f);
+	return r;
+}
+
+static int
 run_read(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	struct pv_target_args to = { 0 };
 	const char *out = NULL;
 	struct poptOption table[] = { PV_OPT_TARGET(to),
 		{ "output", 'o', POPT_ARG_STRING, &out, 0,
-		    "file to write the bytes to", "FILE" },
+		    "file to write the bytes to; a name in .dfu makes a DfuSe "
+		    "file",
+		    "FILE" },
 		POPT_TABLEEND };
-	struct pv_outfile *f = NULL;
 	struct pv_target t = { 0 };
 	struct pv_json *root;
 	char text[PV_SIZE_TEXT];
@@ -243,13 +286,9 @@ run_read(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r == 0)
 		r = pv_parse_range(args[0], &addr, &size, e);
 	if (r == 0)
-		r = pv_target_open(app, &to, false, &t, e);
+		r = pv_target_open(app, &to, PV_TARGET_USB, &t, e);
 	if (r == 0)
-		r = pv_outfile_open(out, 0666, &f, e);
-	if (r == 0)
-		r = read_to(app, &t, addr, size, f, e);
-	if (r == 0)
-		r = pv_outfile_commit(f, e);
+		r = read_file(app, &t, addr, size, out, e);
 	pv_bar_end(app);
 	if (r == 0) {
 		pv_size_text(text, size);
@@ -258,10 +297,9 @@ run_read(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		pv_json_set_str(root, "file", out);
 		pv_json_set_addr(root, "address", addr);
 		pv_json_set_int(root, "size", size);
-		pv_json_set_int(root, "retries", pv_usart_retries(t.u));
+		pv_json_set_int(root, "retries", pv_target_retries(&t));
 		r = pv_out_json(app, root, e);
 	}
-	pv_outfile_free(f);
 	pv_target_close(&t);
 	return r;
 }
@@ -286,10 +324,11 @@ image_begin(struct pv_app *app, struct image_job *j, struct pv_error *e)
 	if (r == 0)
 		r = pv_image_add_file(j->img, j->args[0], e);
 	if (r == 0)
-		r = pv_target_open(app, &j->to, true, &j->t, e);
+		r = pv_target_open(
+		    app, &j->to, PV_TARGET_NEED_CHIP | PV_TARGET_USB, &j->t, e);
 	if (r == 0)
-		r = pv_plan_new(
-		    j->img, j->t.chip, j->t.boot.block, true, &j->plan, e);
+		r = pv_plan_new(j->img, j->t.chip, j->t.boot.block,
+		    j->t.dfu == NULL, &j->plan, e);
 	if (r == 0)
 		pv_plan_info(j->plan, &j->info);
 	return r;
@@ -327,7 +366,7 @@ report_write(struct pv_app *app, const struct image_job *j,
 {
 	struct pv_json *root = pv_json_new_object();
 	char text[PV_SIZE_TEXT];
-	unsigned retries = pv_usart_retries(j->t.u);
+	unsigned retries = pv_target_retries(&j->t);
 
 	pv_size_text(text, j->info.bytes);
 	pv_out(app, "%s: %s written, %zu sector%s erased, %s\n", j->args[0],
@@ -404,7 +443,7 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		pv_json_set_str(root, "file", j.args[0]);
 		pv_json_set_str(root, "chip", j.t.chip->name);
 		pv_json_set_int(root, "bytes", (int64_t)j.info.bytes);
-		pv_json_set_int(root, "retries", pv_usart_retries(j.t.u));
+		pv_json_set_int(root, "retries", pv_target_retries(&j.t));
 		r = pv_out_json(app, root, e);
 	}
 	image_end(&j);
@@ -428,15 +467,15 @@ run_go(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r == 0)
 		r = pv_parse_u64(args[0], UINT32_MAX, "address", &addr, e);
 	if (r == 0)
-		r = pv_target_open(app, &to, false, &t, e);
+		r = pv_target_open(app, &to, PV_TARGET_USB, &t, e);
 	if (r != 0)
 		return r;
-	r = pv_usart_go(t.u, (uint32_t)addr, e);
+	r = pv_target_go(&t, (uint32_t)addr, e);
 	if (r == 0) {
 		pv_out(app, "program at 0x%08" PRIx64 " started\n", addr);
 		root = pv_json_new_object();
 		pv_json_set_addr(root, "address", addr);
-		pv_json_set_int(root, "retries", pv_usart_retries(t.u));
+		pv_json_set_int(root, "retries", pv_target_retries(&t));
 		r = pv_out_json(app, root, e);
 	}
 	pv_target_close(&t);
@@ -444,15 +483,18 @@ run_go(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 }
 
 const struct pv_verb pv_verbs_device[] = {
-	{ "device", "list", "", "list the serial ports of this machine",
+	{ "device", "list", "", "list serial ports and USB devices in DFU mode",
 	    "provisor device list --json", run_list },
 	{ "device", "info", PV_TARGET_SYNOPSIS,
 	    "ask the bootloader what the chip is",
-	    "provisor device info --port usart:/dev/ttyUSB0", run_info },
+	    "provisor device info --port usart:/dev/ttyUSB0\n"
+	    "provisor device info --port dfu",
+	    run_info },
 	{ "device", "read", "ADDR+SIZE " PV_TARGET_SYNOPSIS " -o FILE",
 	    "read memory into a file",
 	    "provisor device read 0x08000000+64K --port usart:/dev/ttyUSB0 "
-	    "-o dump.bin",
+	    "-o dump.bin\n"
+	    "provisor device read 0x08000000+64K --port dfu:1-4 -o dump.dfu",
 	    run_read },
 	{ "device", "write",
 	    "FILE[@ADDR] " PV_TARGET_SYNOPSIS " [--only-changed] [--read-back]",

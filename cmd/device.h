@@ -36,4 +36,17 @@ int pv_device_protect(
 int pv_device_unprotect(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
 
+/* --- device_usb.c ----------------------------------------------------------- */
+
+/* Add the devices in DFU mode to the list; how many there are. */
+unsigned int pv_device_list_usb(struct pv_app *app, struct pv_json *ports);
+PV_MUST_USE int pv_device_info_usb(
+    struct pv_app *app, struct pv_target *t, struct pv_error *e);
+/* Does a path end in ".dfu"? */
+bool pv_device_wants_dfuse(const char *path);
+/* Write what was read as a DfuSe file of one target. */
+PV_MUST_USE int pv_device_save_dfuse(const struct pv_target *t,
+    const char *path, uint32_t addr, const uint8_t *data, size_t len,
+    struct pv_error *e);
+
 #endif

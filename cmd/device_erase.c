@@ -7,7 +7,6 @@
 
 struct erase_job {
 	struct pv_sector *sectors;
-	uint32_t *numbers;
 	size_t n;
 };
 
@@ -47,8 +46,7 @@ add_range(struct erase_job *j, const struct pv_chip *chip, const char *text,
 			if (j->sectors[i].number == s.number)
 				return pv_fail(e, PV_E_USAGE,
 				    "'%s' names a sector twice", text);
-		j->sectors[j->n] = s;
-		j->numbers[j->n++] = s.number;
+		j->sectors[j->n++] = s;
 	}
 	return 0;
 }
@@ -62,13 +60,11 @@ add_all(struct erase_job *j, const struct pv_chip *chip, struct pv_error *e)
 
 	for (i = 0; i < chip->n_banks; i++)
 		for (at = 0; at < chip->banks[i].size;
-		     at += j->sectors[j->n++].size) {
+		     at += j->sectors[j->n++].size)
 			if (!pv_chip_sector(chip, chip->banks[i].base + at,
 				&j->sectors[j->n]))
 				return pv_fail(e, PV_E_INTERNAL,
 				    "chip description with a gap");
-			j->numbers[j->n] = j->sectors[j->n].number;
-		}
 	return 0;
 }
 
@@ -90,8 +86,8 @@ check_blank(struct pv_app *app, const struct erase_job *j, struct pv_target *t,
 			n = j->sectors[i].size - at;
 			if (n > PV_READ_CHUNK)
 				n = PV_READ_CHUNK;
-			r = pv_usart_read(
-			    t->u, j->sectors[i].base + at, data, n, e);
+			r = t->boot.read(
+			    t->boot.ctx, j->sectors[i].base + at, data, n, e);
 			if (r != 0)
 				return r;
 			for (k = 0; k < n; k++) {
@@ -112,23 +108,6 @@ check_blank(struct pv_app *app, const struct erase_job *j, struct pv_target *t,
 }
 
 static int
-do_erase(struct pv_app *app, struct erase_job *j, bool all, struct pv_target *t,
-    struct pv_error *e)
-{
-	int r;
-
-	pv_progress_step(&app->progress, "erase");
-	if (!all)
-		return pv_usart_erase(t->u, j->numbers, j->n, e);
-	r = pv_usart_erase_all(t->u, e);
-	if (r != PV_E_NACK)
-		return r;
-	/* Some parts have no mass erase: sector by sector then. */
-	pv_error_clear(e);
-	return pv_usart_erase(t->u, j->numbers, j->n, e);
-}
-
-static int
 report_erase(struct pv_app *app, const struct erase_job *j,
     const struct pv_target *t, bool checked, struct pv_error *e)
 {
@@ -140,7 +119,7 @@ report_erase(struct pv_app *app, const struct erase_job *j,
 	pv_json_set_str(root, "chip", t->chip->name);
 	pv_json_set_int(root, "sectors_erased", (int64_t)j->n);
 	pv_json_set_bool(root, "checked", checked);
-	pv_json_set_int(root, "retries", pv_usart_retries(t->u));
+	pv_json_set_int(root, "retries", pv_target_retries(t));
 	return pv_out_json(app, root, e);
 }
 
@@ -172,27 +151,28 @@ pv_device_erase(
 		return pv_hint(
 		    e, "ADDR+SIZE, such as 0x08000000+16K, or --all");
 	}
-	r = pv_target_open(app, &to, true, &t, e);
+	r = pv_target_open(
+	    app, &to, PV_TARGET_NEED_CHIP | PV_TARGET_USB, &t, e);
 	if (r != 0)
 		return r;
 	n = pv_chip_sectors(t.chip);
 	j.sectors = calloc(n + 1, sizeof(*j.sectors));
-	j.numbers = calloc(n + 1, sizeof(*j.numbers));
-	if (j.sectors == NULL || j.numbers == NULL)
+	if (j.sectors == NULL)
 		r = pv_fail(e, PV_E_NOMEM, "out of memory");
 	else if (all)
 		r = add_all(&j, t.chip, e);
 	for (i = 0; r == 0 && args[i] != NULL; i++)
 		r = add_range(&j, t.chip, args[i], e);
 	if (r == 0)
-		r = do_erase(app, &j, all != 0, &t, e);
+		pv_progress_step(&app->progress, "erase");
+	if (r == 0)
+		r = t.boot.erase(t.boot.ctx, j.sectors, j.n, all != 0, e);
 	if (r == 0 && !no_check)
 		r = check_blank(app, &j, &t, e);
 	pv_bar_end(app);
 	if (r == 0)
 		r = report_erase(app, &j, &t, !no_check, e);
 	free(j.sectors);
-	free(j.numbers);
 	pv_target_close(&t);
 	return r;
 }

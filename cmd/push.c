@@ -143,7 +143,7 @@ push_plain(struct pv_push *p, struct pv_error *e)
 	if (r != 0 || !p->go)
 		return r;
 	p->step = "go";
-	return pv_usart_go(p->t.u, pv_chip_flash_base(p->t.chip), e);
+	return pv_target_go(&p->t, pv_chip_flash_base(p->t.chip), e);
 }
 
 /* A license callback that also starts the clock of the transfer. */
@@ -190,6 +190,14 @@ push_install(struct pv_push *p, struct pv_error *e)
 	return r;
 }
 
+/* The install exchange rides on commands that USB does not have. */
+static unsigned int
+open_flags(const struct pv_push *p)
+{
+	return p->kind == PV_PUSH_PLAIN ? PV_TARGET_NEED_CHIP | PV_TARGET_USB
+					: PV_TARGET_NEED_CHIP;
+}
+
 static int
 push(struct pv_push *p, struct pv_error *e)
 {
@@ -200,7 +208,7 @@ push(struct pv_push *p, struct pv_error *e)
 	if (r != 0)
 		return r;
 	p->step = "connect";
-	r = pv_target_open(p->app, &p->to, true, &p->t, e);
+	r = pv_target_open(p->app, &p->to, open_flags(p), &p->t, e);
 	if (r != 0)
 		return r;
 	r = p->kind == PV_PUSH_INSTALL ? push_install(p, e) : push_plain(p, e);
@@ -225,7 +233,7 @@ dry_run(struct pv_push *p, struct pv_error *e)
 	if (r == 0 && p->to.chip != NULL)
 		r = pv_chip_load(p->app->chip_dirs, p->to.chip, &p->t.chip, e);
 	else if (r == 0 && p->kind == PV_PUSH_PLAIN)
-		r = pv_target_open(p->app, &p->to, true, &p->t, e);
+		r = pv_target_open(p->app, &p->to, open_flags(p), &p->t, e);
 	if (r == 0 && p->kind == PV_PUSH_PLAIN)
 		r = pv_plan_new(
 		    p->img, p->t.chip, PV_USART_BLOCK, false, &p->plan, e);

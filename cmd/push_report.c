@@ -14,12 +14,14 @@
 void
 pv_push_say_chip(const struct pv_push *p)
 {
-	const struct pv_usart_info *info = pv_usart_info(p->t.u);
 	char name[PV_TARGET_NAME];
+	unsigned int version;
 
+	version = p->t.dfu != NULL ? (unsigned int)p->t.usb->device >> 8
+				   : pv_usart_info(p->t.u)->version;
 	pv_target_name(&p->t, name);
 	pv_out(p->app, "chip      %s, bootloader %u.%u", name,
-	    info->version >> 4, info->version & 15U);
+	    version >> 4 & 15U, version & 15U);
 	if (p->verified != NULL)
 		pv_out(p->app, ", certificate %.8s\u2026 %s",
 		    p->install.chip.product_id, p->verified);
@@ -137,7 +139,7 @@ pv_push_dry_run(struct pv_push *p, struct pv_error *e)
 static unsigned
 retries(const struct pv_push *p)
 {
-	return p->t.u != NULL ? pv_usart_retries(p->t.u) : 0;
+	return pv_target_retries(&p->t);
 }
 
 static struct pv_json *

@@ -111,7 +111,7 @@ open_link(struct pv_app *app, struct pv_target_args *args,
 
 int
 pv_target_open(struct pv_app *app, const struct pv_target_args *args,
-    bool need_chip, struct pv_target *ret_t, struct pv_error *e)
+    unsigned int flags, struct pv_target *ret_t, struct pv_error *e)
 {
 	struct pv_target_args a = *args;
 	struct pv_reset reset = { 0 };
@@ -130,11 +130,20 @@ pv_target_open(struct pv_app *app, const struct pv_target_args *args,
 		r = pv_reset_parse(args->reset, &reset, e);
 	if (r != 0)
 		return r;
+	if (pv_target_is_usb(args->port) && (flags & PV_TARGET_USB) != 0) {
+		r = pv_target_open_usb(app, args, flags, &t, e);
+		if (r != 0)
+			pv_target_close(&t);
+		else
+			*ret_t = t;
+		return r;
+	}
 	r = open_link(app, &a, &opt, &t, e);
 	if (r == 0)
 		r = pv_usart_open_with(&t.link, &app->progress, &opt, &t.u, e);
 	if (r == 0)
-		r = find_chip(app, args->chip, need_chip, &t, e);
+		r = find_chip(
+		    app, args->chip, (flags & PV_TARGET_NEED_CHIP) != 0, &t, e);
 	if (r != 0) {
 		pv_target_close(&t);
 		return r;
@@ -148,9 +157,19 @@ pv_target_open(struct pv_app *app, const struct pv_target_args *args,
 void
 pv_target_json(const struct pv_target *t, struct pv_json *root)
 {
-	const struct pv_usart_counters *c = pv_usart_counters(t->u);
-	struct pv_json *o = pv_json_set_object(root, "line");
+	const struct pv_usart_counters *c;
+	struct pv_json *o;
 
+	if (t->dfu != NULL) {
+		o = pv_json_set_object(root, "usb");
+		pv_json_set_int(o, "block", pv_dfu_block(t->dfu));
+		pv_json_set_int(
+		    o, "transfers", (int64_t)pv_dfu_transfers(t->dfu));
+		pv_json_set_int(root, "retries", pv_dfu_retries(t->dfu));
+		return;
+	}
+	c = pv_usart_counters(t->u);
+	o = pv_json_set_object(root, "line");
 	pv_json_set_int(o, "baud", t->link.baud);
 	pv_json_set_int(o, "blocks_lockstep", (int64_t)c->blocks_lockstep);
 	pv_json_set_int(o, "blocks_merged", (int64_t)c->blocks_merged);
@@ -182,6 +201,10 @@ void
 pv_target_close(struct pv_target *t)
 {
 	pv_usart_free(t->u);
+	pv_dfu_free(t->dfu);
+	pv_usb_release(t->usb);
+	free(t->usb);
+	pv_chip_free(t->given);
 	pv_link_release(&t->link);
 	pv_chip_free(t->chip);
 	memset(t, 0, sizeof(*t));
@@ -190,9 +213,29 @@ pv_target_close(struct pv_target *t)
 void
 pv_target_name(const struct pv_target *t, char dst[PV_TARGET_NAME])
 {
+	if (t->dfu != NULL) {
+		(void)snprintf(dst, PV_TARGET_NAME, "%.56s on %.32s",
+		    t->given != NULL ? t->given->title : "chip", t->usb->port);
+		return;
+	}
 	(void)snprintf(dst, PV_TARGET_NAME, "%s (0x%03x)",
 	    t->chip != NULL ? t->chip->title : "unknown chip",
 	    pv_usart_info(t->u)->device_id);
+}
+
+unsigned int
+pv_target_retries(const struct pv_target *t)
+{
+	if (t->dfu != NULL)
+		return pv_dfu_retries(t->dfu);
+	return t->u != NULL ? pv_usart_retries(t->u) : 0;
+}
+
+int
+pv_target_go(const struct pv_target *t, uint32_t addr, struct pv_error *e)
+{
+	return t->dfu != NULL ? pv_dfu_leave(t->dfu, addr, e)
+			      : pv_usart_go(t->u, addr, e);
 }
 
 int
