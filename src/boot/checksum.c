@@ -75,7 +75,7 @@ answer(struct pv_usart *u, size_t len, uint32_t *ret_crc, struct pv_error *e)
 		n++;
 	}
 	if (r != 0 && r != PV_E_TIMEOUT)
-		return pv_wrap(e, "%s", u->step);
+		return pv_us_wrap(u, e);
 	if (n == 1 && f[0] == NACK) {
 		u->n_sent = 0;
 		return pv_us_fail(

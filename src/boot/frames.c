@@ -50,6 +50,14 @@ pv_us_fail(
 }
 
 int
+pv_us_wrap(const struct pv_usart *u, struct pv_error *e)
+{
+	if (u->has_address)
+		return pv_wrap(e, "%s at 0x%08" PRIx32, u->step, u->address);
+	return pv_wrap(e, "%s", u->step);
+}
+
+int
 pv_us_wire_ms(const struct pv_usart *u, size_t n)
 {
 	/* A TCP server does not tell; the slow end of what is in use. */
@@ -81,7 +89,7 @@ pv_us_send(
 	u->n_sent += keep;
 	r = u->link.write(u->link.ctx, data, len, deadline, e);
 	if (r != 0)
-		return pv_wrap(e, "%s", u->step);
+		return pv_us_wrap(u, e);
 	return 0;
 }
 
@@ -108,7 +116,7 @@ pv_us_quiet(struct pv_usart *u, int quiet_ms, struct pv_error *e)
 		if (r == PV_E_TIMEOUT)
 			return 0;
 		if (r != 0)
-			return pv_wrap(e, "%s", u->step);
+			return pv_us_wrap(u, e);
 		total += n;
 	}
 	(void)pv_us_fail(u, PV_E_DEVICE, e, "the line never falls silent");
@@ -142,7 +150,7 @@ pv_us_ack(
 		if (r == PV_E_TIMEOUT)
 			return silent(u, what, wait, e);
 		if (r != 0)
-			return pv_wrap(e, "%s", u->step);
+			return pv_us_wrap(u, e);
 	} while (b == BUSY && ++skipped < SKIP_LIMIT);
 	if (b == ACK) {
 		memmove(u->sent, u->sent + (u->n_sent - u->ahead), u->ahead);
@@ -196,7 +204,7 @@ pv_us_recv(struct pv_usart *u, const char *what, uint8_t *data, size_t len,
 		if (r == PV_E_TIMEOUT)
 			return silent(u, what, wait, e);
 		if (r != 0)
-			return pv_wrap(e, "%s", u->step);
+			return pv_us_wrap(u, e);
 		got += n;
 	}
 	return 0;

@@ -22,6 +22,7 @@
 #define FILLER_MAX     2100U /* the longest list is 1033 bytes, 0x44 */
 #define FILLER_MS      4000
 #define SINGLES	       24U /* bytes sent one by one before bursts */
+#define ACKS_MAX       8U
 #define SINGLES_AFTER  4U
 #define BURST	       64U
 #define SYNC_ANSWER_MS 300
@@ -57,22 +58,23 @@ choose_filler(const struct pv_usart *u)
  * means that a damaged frame was accepted (R5).
  */
 static int
-listen_nack(struct pv_usart *u, int wait_ms, bool *ret_nack, struct pv_error *e)
+listen_nack(struct pv_usart *u, int wait_ms, bool *ret_nack, bool *ret_ack,
+    struct pv_error *e)
 {
 	int64_t deadline = pv_now_ms() + wait_ms;
 	unsigned n = 0;
 	uint8_t b;
 	int r;
 
-	*ret_nack = false;
+	*ret_nack = *ret_ack = false;
 	for (;;) {
 		r = pv_us_byte(u, &b, deadline, e);
 		if (r == PV_E_TIMEOUT)
 			return 0;
 		if (r != 0)
-			return pv_wrap(e, "%s", u->step);
+			return pv_us_wrap(u, e);
 		if (b == ACK)
-			u->accepted = true;
+			u->accepted = *ret_ack = true;
 		*ret_nack = b == NACK;
 		if (*ret_nack) /* no need to wait; let a second one pass */
 			deadline = pv_now_ms() + 2;
@@ -93,7 +95,8 @@ feed(struct pv_usart *u, uint8_t x, bool *ret_ready, struct pv_error *e)
 	unsigned singles = SINGLES;
 	uint8_t burst[BURST];
 	size_t sent = 0, n;
-	bool nack;
+	bool nack, ack;
+	unsigned acks = 0;
 	int r;
 
 	*ret_ready = false;
@@ -103,15 +106,20 @@ feed(struct pv_usart *u, uint8_t x, bool *ret_ready, struct pv_error *e)
 		r = u->link.write(u->link.ctx, burst, n,
 		    pv_now_ms() + T_SEND + pv_us_wire_ms(u, n), e);
 		if (r != 0)
-			return pv_wrap(e, "%s", u->step);
+			return pv_us_wrap(u, e);
 		sent += n;
-		r = listen_nack(u, T_TURN + pv_us_wire_ms(u, n + 1), &nack, e);
+		r = listen_nack(
+		    u, T_TURN + pv_us_wire_ms(u, n + 1), &nack, &ack, e);
 		if (r != 0)
 			return r;
 		if (nack && n == 1) {
 			*ret_ready = true;
 			return 0;
 		}
+		/* A bootloader accepts filler once, by bad luck. */
+		acks = ack ? acks + 1 : 0;
+		if (acks == ACKS_MAX)
+			return 0;
 		if (nack)
 			singles = SINGLES_AFTER;
 		else if (singles > 0)
@@ -153,7 +161,7 @@ pv_us_resync(struct pv_usart *u, struct pv_error *e)
 			return pv_us_quiet(u, T_TURN, e);
 	}
 	if (r != PV_E_TIMEOUT)
-		return pv_wrap(e, "%s", u->step);
+		return pv_us_wrap(u, e);
 	if (u->opt.reset != NULL)
 		return pv_us_reset(u, e);
 	(void)pv_us_fail(u, PV_E_TIMEOUT, e,

@@ -34,7 +34,7 @@ sync_answer(
 		if (r == PV_E_TIMEOUT)
 			return 0;
 		if (r != 0)
-			return pv_wrap(e, "%s", u->step);
+			return pv_us_wrap(u, e);
 		if (b == ACK || b == NACK) {
 			*ret_b = b;
 			return 0;
@@ -56,7 +56,7 @@ try_sync(struct pv_usart *u, int timeout_ms, uint8_t *ret_b, struct pv_error *e)
 
 	r = u->link.write(u->link.ctx, &b, 1, pv_now_ms() + T_SEND, e);
 	if (r != 0)
-		return pv_wrap(e, "%s", u->step);
+		return pv_us_wrap(u, e);
 	return sync_answer(u, timeout_ms, ret_b, e);
 }
 
@@ -69,7 +69,7 @@ pv_us_sync(struct pv_usart *u, int timeout_ms, struct pv_error *e)
 
 	r = u->link.drain(u->link.ctx, e);
 	if (r != 0)
-		return pv_wrap(e, "%s", u->step);
+		return pv_us_wrap(u, e);
 	u->n_sent = 0;
 	u->info.already_synced = false;
 	r = try_sync(u, T_SYNC_FIRST, &b, e);
@@ -207,7 +207,7 @@ pv_us_reset(struct pv_usart *u, struct pv_error *e)
 
 	r = pv_reset_run(u->opt.reset, &u->link, e);
 	if (r != 0)
-		return pv_wrap(e, "%s", u->step);
+		return pv_us_wrap(u, e);
 	u->counters.resets++;
 	pv_log(PV_LOG_DEBUG, "%s: reset by the reset sequence", u->step);
 	return pv_us_sync(u, T_SYNC_SECOND, e);

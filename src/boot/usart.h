@@ -81,6 +81,9 @@ void pv_us_step_at(struct pv_usart *u, const char *step, uint32_t address);
 int pv_us_fail(struct pv_usart *u, int code, struct pv_error *e,
     const char *fmt, ...) PV_PRINTF(4, 5);
 
+/* The same for an error of the link: "STEP at ADDRESS: " before it. */
+int pv_us_wrap(const struct pv_usart *u, struct pv_error *e);
+
 /* Milliseconds the line needs for n bytes of 11 bits. */
 int pv_us_wire_ms(const struct pv_usart *u, size_t n);
 
