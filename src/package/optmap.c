@@ -467,7 +467,7 @@ pv_optmap_load(const char *const *dirs, const struct pv_chip *chip,
 	}
 	if (r == PV_E_NOT_FOUND)
 		return 0;
-	if (r != 0) {
+	if (r != 0 || m == NULL) {
 		if (e != NULL)
 			*e = tried;
 		return r;
