@@ -41,7 +41,7 @@ static int
 sign(struct pv_app *app, const char *path, const char *key,
     const char *sig_path, struct pv_signature *s, struct pv_error *e)
 {
-	struct pv_signer signer = { 0 };
+	struct pv_message_signer signer = { 0 };
 	struct pv_hsm *hsm = NULL;
 	int r;
 
@@ -49,10 +49,10 @@ sign(struct pv_app *app, const char *path, const char *key,
 		return pv_signature_make_file(path, key, sig_path, s, e);
 	r = pv_open_token(app, key, &hsm, e);
 	if (r == 0)
-		r = pv_hsm_signer(hsm, key, &signer, e);
+		r = pv_hsm_message_signer(hsm, key, &signer, e);
 	if (r == 0)
 		r = pv_signature_make(path, &signer, sig_path, s, e);
-	pv_signer_release(&signer);
+	pv_message_signer_release(&signer);
 	pv_hsm_close(hsm);
 	return r;
 }
@@ -64,8 +64,8 @@ pv_cmd_sfi_sign(
 	const char *key = NULL, *out = NULL, **args = NULL;
 	struct poptOption table[] = {
 		{ "key", 0, POPT_ARG_STRING, &key, 0,
-		    "PEM private key (P-256, P-384, Ed25519), or pkcs11: URI "
-		    "of a P-256 key",
+		    "PEM private key or pkcs11: URI, of P-256, P-384 or "
+		    "Ed25519",
 		    "KEY" },
 		{ "output", 'o', POPT_ARG_STRING, &out, 0,
 		    "the signature to write (default: F.sfi.sig)", "FILE" },

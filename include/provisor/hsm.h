@@ -15,6 +15,7 @@
 #include <provisor/err.h>
 #include <provisor/keystore.h>
 #include <provisor/secret.h>
+#include <provisor/signature.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -68,6 +69,9 @@ PV_MUST_USE int pv_hsm_sealer(struct pv_hsm *hsm, const char *uri,
     struct pv_sealer *ret_sealer, struct pv_error *e);
 PV_MUST_USE int pv_hsm_signer(struct pv_hsm *hsm, const char *uri,
     struct pv_signer *ret_signer, struct pv_error *e);
+/* Messages, with a key of P-256, P-384 or Ed25519. */
+PV_MUST_USE int pv_hsm_message_signer(struct pv_hsm *hsm, const char *uri,
+    struct pv_message_signer *ret_signer, struct pv_error *e);
 PV_MUST_USE int pv_hsm_wrapper(struct pv_hsm *hsm, const char *oem_key_uri,
     struct pv_wrapper *ret_wrapper, struct pv_error *e);
 /* The note named `label` (a CKO_DATA object, application "provisor"). */

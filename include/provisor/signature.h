@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include <provisor/err.h>
-#include <provisor/keystore.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,6 +24,21 @@ enum pv_sig_alg {
 #define PV_SIG_MAX 96U /* bytes, r and s of P-384 */
 /* "ecdsa-p256-sha256", "ecdsa-p384-sha384", "ed25519" */
 const char *pv_sig_alg_name(enum pv_sig_alg alg);
+
+/*
+ * A key that signs messages somewhere else, by its algorithm. The point is
+ * X then Y, or the 32 bytes of an Ed25519 key. `free` ends ctx.
+ */
+struct pv_message_signer {
+	void *ctx;
+	enum pv_sig_alg alg;
+	uint8_t point[96];
+	size_t point_len;
+	int (*sign)(void *ctx, const void *msg, size_t len,
+	    uint8_t ret_sig[PV_SIG_MAX], size_t *ret_len, struct pv_error *e);
+	void (*free)(void *ctx);
+};
+void pv_message_signer_release(struct pv_message_signer *s);
 
 struct pv_signature {
 	enum pv_sig_alg alg;
@@ -41,9 +55,9 @@ struct pv_signature {
  */
 PV_MUST_USE int pv_signature_make_file(const char *path, const char *key_pem,
     const char *sig_path, struct pv_signature *ret_s, struct pv_error *e);
-/* The same with a P-256 key behind the signer interface. */
+/* The same with a key that signs elsewhere, such as in a token. */
 PV_MUST_USE int pv_signature_make(const char *path,
-    const struct pv_signer *signer, const char *sig_path,
+    const struct pv_message_signer *signer, const char *sig_path,
     struct pv_signature *ret_s, struct pv_error *e);
 
 /*

@@ -93,6 +93,20 @@ pv_sha256(const struct pv_part *parts, size_t n,
 }
 
 int
+pv_sha384(const struct pv_part *parts, size_t n, uint8_t ret_digest[48],
+    struct pv_error *e)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	int good = md != NULL && EVP_DigestInit_ex(md, EVP_sha384(), NULL) == 1;
+
+	for (size_t i = 0; good && i < n; i++)
+		good = EVP_DigestUpdate(md, parts[i].data, parts[i].len) == 1;
+	good = good && EVP_DigestFinal_ex(md, ret_digest, NULL) == 1;
+	EVP_MD_CTX_free(md);
+	return good ? 0 : pv_ossl_fail(e, "SHA-384");
+}
+
+int
 pv_ct_equal(const void *a, const void *b, size_t len)
 {
 	return CRYPTO_memcmp(a, b, len) == 0;

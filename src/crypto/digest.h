@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SHA-256. */
+/* SHA-256, and SHA-384 of small messages. */
 #ifndef PV_DIGEST_H
 #define PV_DIGEST_H
 
@@ -19,6 +19,10 @@ struct pv_part {
 /* SHA-256 of the concatenation of n parts. */
 PV_MUST_USE int pv_sha256(const struct pv_part *parts, size_t n,
     uint8_t ret_digest[PV_SHA256_LEN], struct pv_error *e);
+
+/* SHA-384 of the same. */
+PV_MUST_USE int pv_sha384(const struct pv_part *parts, size_t n,
+    uint8_t ret_digest[48], struct pv_error *e);
 
 /* SHA-256 of a stream. */
 struct pv_sha256; /* opaque */

@@ -132,35 +132,50 @@ pv_pubkey_read_pem(
 	return 0;
 }
 
+/* Decoding checks that the point lies on the curve. */
+static EVP_PKEY *
+ec_from_point(size_t size, const uint8_t *xy)
+{
+	uint8_t point[1 + 96] = { 0x04 }; /* SEC 1 section 2.3.3 */
+	char p256[] = "prime256v1", p384[] = "secp384r1";
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	EVP_PKEY *pkey = NULL;
+	OSSL_PARAM params[3];
+
+	memcpy(point + 1, xy, 2 * size);
+	params[0] = OSSL_PARAM_construct_utf8_string(
+	    OSSL_PKEY_PARAM_GROUP_NAME, size == 48 ? p384 : p256, 0);
+	params[1] = OSSL_PARAM_construct_octet_string(
+	    OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * size);
+	params[2] = OSSL_PARAM_construct_end();
+	if (ctx == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
+	    EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
+		pkey = NULL;
+	EVP_PKEY_CTX_free(ctx);
+	return pkey;
+}
+
 int
-pv_pubkey_from_p256(
-    const uint8_t pub[64], struct pv_pubkey **ret_k, struct pv_error *e)
+pv_pubkey_from_point(enum pv_sig_alg alg, const uint8_t *point, size_t len,
+    struct pv_pubkey **ret_k, struct pv_error *e)
 {
 	struct pv_pubkey *k = calloc(1, sizeof(*k));
-	uint8_t point[65] = { 0x04 }; /* SEC 1 section 2.3.3 */
-	char curve[] = "prime256v1";
-	EVP_PKEY_CTX *ctx;
-	OSSL_PARAM params[3];
-	int good;
+	size_t size = number_size(alg);
 
 	if (k == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
-	memcpy(point + 1, pub, 64);
-	params[0] = OSSL_PARAM_construct_utf8_string(
-	    OSSL_PKEY_PARAM_GROUP_NAME, curve, 0);
-	params[1] = OSSL_PARAM_construct_octet_string(
-	    OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point));
-	params[2] = OSSL_PARAM_construct_end();
-	ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	good =
-	    ctx != NULL && EVP_PKEY_fromdata_init(ctx) == 1 &&
-	    EVP_PKEY_fromdata(ctx, &k->pkey, EVP_PKEY_PUBLIC_KEY, params) == 1;
-	EVP_PKEY_CTX_free(ctx);
-	if (!good) {
+	k->alg = alg;
+	if (size == 0 && len == 32)
+		k->pkey = EVP_PKEY_new_raw_public_key(
+		    EVP_PKEY_ED25519, NULL, point, len);
+	else if (size != 0 && len == 2 * size)
+		k->pkey = ec_from_point(size, point);
+	ERR_clear_error();
+	if (k->pkey == NULL) {
 		free(k);
-		return pv_ossl_fail(e, "public key");
+		return pv_fail(e, PV_E_VERIFY,
+		    "the public key is not one of %s", pv_sig_alg_name(alg));
 	}
-	k->alg = PV_SIG_ECDSA_P256;
 	*ret_k = k;
 	return 0;
 }

@@ -21,9 +21,10 @@ struct pv_pubkey; /* opaque */
  * PV_E_UNSUPPORTED. */
 PV_MUST_USE int pv_pubkey_read_pem(
     const char *path, struct pv_pubkey **ret_k, struct pv_error *e);
-/* From a P-256 point, X then Y. */
-PV_MUST_USE int pv_pubkey_from_p256(
-    const uint8_t pub[64], struct pv_pubkey **ret_k, struct pv_error *e);
+/* From a point: X then Y, or the 32 bytes of Ed25519. PV_E_VERIFY when it is
+ * none of the curve. */
+PV_MUST_USE int pv_pubkey_from_point(enum pv_sig_alg alg, const uint8_t *point,
+    size_t len, struct pv_pubkey **ret_k, struct pv_error *e);
 void pv_pubkey_free(struct pv_pubkey *k);
 enum pv_sig_alg pv_pubkey_alg(const struct pv_pubkey *k);
 /* SHA-256 of the SubjectPublicKeyInfo in DER. */

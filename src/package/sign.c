@@ -130,26 +130,21 @@ pv_signature_make_file(const char *path, const char *key_pem,
 }
 
 int
-pv_signature_make(const char *path, const struct pv_signer *signer,
+pv_signature_make(const char *path, const struct pv_message_signer *signer,
     const char *sig_path, struct pv_signature *ret_s, struct pv_error *e)
 {
-	uint8_t msg[PV_SIGFILE_MESSAGE], raw[64], digest[32];
-	struct pv_part part = { msg, sizeof(msg) };
+	uint8_t msg[PV_SIGFILE_MESSAGE];
 	struct pv_pubkey *pub = NULL;
 	struct pv_signature s;
-	int r = signer->public_key(signer->ctx, raw, e);
+	int r = pv_pubkey_from_point(
+	    signer->alg, signer->point, signer->point_len, &pub, e);
 
-	if (r == 0)
-		r = pv_pubkey_from_p256(raw, &pub, e);
 	if (r == 0)
 		r = begin(path, pub, &s, e);
 	if (r == 0) {
 		pv_sigfile_message(&s, msg);
-		r = pv_sha256(&part, 1, digest, e);
-	}
-	if (r == 0) {
-		s.sig_len = 64;
-		r = signer->sign(signer->ctx, digest, s.sig, e);
+		r = signer->sign(
+		    signer->ctx, msg, sizeof(msg), s.sig, &s.sig_len, e);
 	}
 	if (r == 0)
 		r = finish(&s, pub, sig_path, e);
@@ -157,6 +152,14 @@ pv_signature_make(const char *path, const struct pv_signer *signer,
 		*ret_s = s;
 	pv_pubkey_free(pub);
 	return r;
+}
+
+void
+pv_message_signer_release(struct pv_message_signer *s)
+{
+	if (s->free != NULL)
+		s->free(s->ctx);
+	memset(s, 0, sizeof(*s));
 }
 
 static int

@@ -128,6 +128,20 @@ ok 'its public half' -- provisor key export-public \
 expect 0 'ecdsa-p256-sha256' 'sign with it' -- provisor sfi sign app.sfi \
 	--key 'pkcs11:token=oem;object=release'
 ok 'the signature verifies' -- provisor sfi verify-signature app.sfi --key release.pem
+for type in ec-p384 ed25519; do
+	ok "a key of $type in the token" -- provisor --quiet key generate \
+		--token pkcs11:token=oem --type $type --label $type
+	ok 'its public half' -- provisor key export-public \
+		"pkcs11:token=oem;object=$type" -o $type.pem
+	ok 'sign with it' -- provisor sfi sign app.sfi -o $type.sig \
+		--key "pkcs11:token=oem;object=$type"
+	ok 'the signature verifies' -- provisor sfi verify-signature app.sfi \
+		--key $type.pem --signature $type.sig
+	expect 4 'another key' 'under that key only' -- provisor sfi \
+		verify-signature app.sfi --key release.pem --signature $type.sig
+done
+expect 6 'no private key in token' 'an AES key does not sign' -- provisor sfi sign app.sfi \
+	--key "$KEY" -o x.sig
 vchip 1
 push() { # FILE OPTIONS
 	provisor push "$@" --port "usart:$T/tty1" --campaign spring \

@@ -156,14 +156,16 @@ test_key_id(void **state)
 	assert_int_equal(pv_pubkey_id(k, id, &e), 0);
 	assert_memory_equal(id, s.key_id, 32);
 	assert_int_equal(pv_ec_read_public_pem(pem, raw, &e), 0);
-	assert_int_equal(pv_pubkey_from_p256(raw, &same, &e), 0);
+	assert_int_equal(
+	    pv_pubkey_from_point(PV_SIG_ECDSA_P256, raw, 64, &same, &e), 0);
 	memset(id, 0, sizeof(id));
 	assert_int_equal(pv_pubkey_id(same, id, &e), 0);
 	assert_memory_equal(id, s.key_id, 32);
 	pv_pubkey_free(k);
 	pv_pubkey_free(same);
 	memset(raw, 0x11, sizeof(raw));
-	assert_int_not_equal(pv_pubkey_from_p256(raw, &same, &e), 0);
+	assert_int_not_equal(
+	    pv_pubkey_from_point(PV_SIG_ECDSA_P256, raw, 64, &same, &e), 0);
 }
 
 int
