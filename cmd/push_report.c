@@ -42,6 +42,9 @@ plan_areas(const struct pv_push *p, struct pv_json *root)
 	pv_size_text(text, pv_install_size(p->package));
 	pv_out(p->app, "package   %s: %zu area%s, %s\n", p->file, n,
 	    n == 1 ? "" : "s", text);
+	pv_out(p->app,
+	    "erase     all of flash would be erased, whatever it holds\n");
+	pv_json_set_str(root, "erase", "all");
 	for (i = 0; i < n; i++) {
 		pv_install_area(p->package, i, &a);
 		o = pv_json_add_object(arr);
@@ -62,9 +65,7 @@ plan_areas(const struct pv_push *p, struct pv_json *root)
 		    pv_chip_sector(p->t.chip, a.address, &first) &&
 		    pv_chip_sector(
 			p->t.chip, (uint64_t)a.address + a.size - 1, &last))
-			pv_out(p->app,
-			    "  sectors %" PRIu32 "..%" PRIu32
-			    " would be erased",
+			pv_out(p->app, "  sectors %" PRIu32 "..%" PRIu32,
 			    first.number, last.number);
 		pv_out(p->app, "\n");
 	}

@@ -2,6 +2,8 @@
 /* What sfi pack says of a package. */
 #include "cmd/sfi_pack.h"
 
+#include <provisor/secure_install.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -181,6 +183,7 @@ pv_sfi_show_area(
 void
 pv_sfi_show_notes(struct pv_sfi_job *j)
 {
+	unsigned int n = j->plan.header.n_areas;
 	uint32_t family;
 
 	if (pv_image_family(j->image, &family))
@@ -188,6 +191,11 @@ pv_sfi_show_notes(struct pv_sfi_job *j)
 		    "note: the firmware says it is for UF2 family 0x%08x, "
 		    "which is not compared with the chip\n",
 		    family);
+	if (n > PV_SI_AREAS_MAX)
+		pv_say(j->app,
+		    "note: %u areas, but a chip with provisor's install agent "
+		    "takes %u: 'push' will refuse this package\n",
+		    n, PV_SI_AREAS_MAX);
 	pv_sfi_options_say(j->app, &j->options);
 	if (j->a.options == NULL)
 		pv_say(j->app,

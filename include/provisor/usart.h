@@ -188,6 +188,11 @@ PV_MUST_USE int pv_usart_erase(
     struct pv_usart *u, const uint32_t *sectors, size_t n, struct pv_error *e);
 /* Erase all flash. Parts without mass erase refuse: PV_E_NACK. */
 PV_MUST_USE int pv_usart_erase_all(struct pv_usart *u, struct pv_error *e);
+/*
+ * Milliseconds that the part may need to erase all its flash sector by
+ * sector, by its description; a general bound where that says nothing.
+ */
+int pv_usart_wipe_ms(const struct pv_usart *u);
 
 /*
  * Get Checksum (AN3155 3.13): CRC over whole 32-bit words of the device's

@@ -54,6 +54,22 @@ pv_us_mass_ms(const struct pv_usart *u)
 	return ms < T_ERASE_MAX ? (int)ms : T_ERASE_MAX;
 }
 
+int
+pv_usart_wipe_ms(const struct pv_usart *u)
+{
+	const struct pv_chip *c = u->chip;
+	uint64_t n = 0, ms;
+	size_t b, g;
+
+	if (c == NULL || c->times.sector_erase_max == 0)
+		return pv_us_mass_ms(u);
+	for (b = 0; b < c->n_banks; b++)
+		for (g = 0; g < c->banks[b].n_groups; g++)
+			n += c->banks[b].groups[g].count;
+	ms = n * c->times.sector_erase_max + T_MARGIN;
+	return ms < T_ERASE_MAX ? (int)ms : T_ERASE_MAX;
+}
+
 /* Opcode, list frame, and the ACK that comes when the work is done. */
 static int
 erase_once(struct pv_usart *u, enum pv_usart_op op, const uint8_t *frame,

@@ -32,6 +32,7 @@ static const struct {
 	{ PV_SI_E_HEADER_TAG, PV_E_VERIFY,
 	    "package header does not verify: damaged, or not of this key and "
 	    "nonce" },
+	{ PV_SI_E_AREA_COUNT, PV_E_RANGE, "more areas than it takes" },
 	{ PV_SI_E_AREA_ORDER, PV_E_VERIFY, "areas out of order" },
 	{ PV_SI_E_AREA_TYPE, PV_E_DEVICE, "area type not supported" },
 	{ PV_SI_E_AREA_RANGE, PV_E_DEVICE, "area outside flash" },
@@ -42,6 +43,8 @@ static const struct {
 	{ PV_SI_E_OPTIONS, PV_E_DEVICE, "option bytes refused" },
 	{ PV_SI_E_FLASH_ERASE, PV_E_DEVICE, "erasing flash failed" },
 	{ PV_SI_E_FLASH_PROGRAM, PV_E_DEVICE, "programming flash failed" },
+	{ PV_SI_E_FLASH_LOCKED, PV_E_DEVICE,
+	    "a sector is write-protected ('device unprotect --sectors all' lifts that)" },
 	{ PV_SI_E_INCOMPLETE, PV_E_VERIFY, "areas are missing" },
 	{ PV_SI_E_INTERNAL, PV_E_DEVICE, "internal fault of the device" },
 };

@@ -15,13 +15,16 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Milliseconds the device may work before its answer. */
+/*
+ * Milliseconds the device may work before its answer. The first area, and
+ * every refusal behind it, erase all of flash: in->wipe_ms more.
+ */
 #define T_LICENSE	10000 /* elliptic-curve arithmetic in software */
 #define T_HEADER	3000
 #define T_AREA		10000 /* erasing a sector, programming a packet */
 #define T_FINISH	60000 /* reading everything back, option bytes */
-#define T_ABORT		60000 /* erasing what was touched */
-#define T_RESTART	1000  /* to come back in the bootloader */
+#define T_ABORT		10000
+#define T_RESTART	1000 /* to come back in the bootloader */
 #define FINISH_ATTEMPTS 3U
 
 struct install {
@@ -30,6 +33,7 @@ struct install {
 	const struct pv_install_options *opt;
 	struct pv_install_report *rep;
 	uint16_t result;  /* of the last refusal, PV_SI_E_* */
+	int wipe_ms;	  /* erasing all of flash */
 	bool begun;	  /* the first area was announced */
 	bool link_usable; /* the device still listens */
 };
@@ -44,8 +48,10 @@ settle(struct install *in, uint8_t si_state)
 	case PV_SI_STATE_BROKEN:
 		in->rep->state = PV_DEVICE_BROKEN;
 		break;
+	case PV_SI_STATE_IDLE: /* it refused the first area: not begun */
+		in->rep->state = PV_DEVICE_UNCHANGED;
+		break;
 	case PV_SI_STATE_FAILED:
-	case PV_SI_STATE_IDLE:
 		in->rep->state =
 		    in->begun ? PV_DEVICE_ERASED : PV_DEVICE_UNCHANGED;
 		break;
@@ -76,7 +82,7 @@ static void
 abandon(struct install *in)
 {
 	struct pv_usart_special sp = { .code = PV_SI_ABORT,
-		.timeout_ms = T_ABORT };
+		.timeout_ms = T_ABORT + in->wipe_ms };
 	struct si_change c = { .sp = &sp, .step = "abort", .idempotent = true };
 	struct si_report rep;
 	struct si_status st = { 0 };
@@ -128,12 +134,6 @@ ask_chip(struct install *in, struct pv_error *e)
 	if (r != 0)
 		return r;
 	in->rep->have_chip = true;
-	if (chip->state == PV_SI_STATE_BROKEN) {
-		(void)pv_fail(e, PV_E_DEVICE,
-		    "the chip could not erase an earlier install that failed");
-		in->rep->state = PV_DEVICE_BROKEN;
-		return pv_hint(e, "its flash is damaged: set the chip aside");
-	}
 	return 0;
 }
 
@@ -159,6 +159,10 @@ check_fit(struct install *in, struct pv_error *e)
 	const struct pv_sfi_area *a;
 	size_t i;
 
+	if (in->f->n_areas > PV_SI_AREAS_MAX)
+		return pv_fail(e, PV_E_RANGE,
+		    "the package has %zu areas, a chip takes %u",
+		    (size_t)in->f->n_areas, PV_SI_AREAS_MAX);
 	for (i = 0; i < in->f->n_areas; i++) {
 		a = &in->f->areas[i].area;
 		if (a->type == 'C') {
@@ -188,15 +192,57 @@ static int
 clear_earlier(struct install *in, struct pv_error *e)
 {
 	struct pv_usart_special sp = { .code = PV_SI_ABORT,
-		.timeout_ms = T_ABORT };
+		.timeout_ms = T_ABORT + in->wipe_ms };
 	struct si_change c = { .sp = &sp, .step = "abort", .idempotent = true };
 	uint8_t s = in->rep->chip.state;
+	int r;
 
 	if (s != PV_SI_STATE_LICENSED && s != PV_SI_STATE_READY &&
-	    s != PV_SI_STATE_AREA)
+	    s != PV_SI_STATE_AREA && s != PV_SI_STATE_BROKEN)
 		return 0;
 	pv_log(PV_LOG_INFO, "an unfinished install is dropped first");
-	return change(in, &c, e);
+	r = change(in, &c, e);
+	if (r == 0 || in->rep->state != PV_DEVICE_BROKEN)
+		return r;
+	(void)pv_fail(e, PV_E_DEVICE,
+	    "the chip can neither erase nor finish an earlier install "
+	    "(0x%04x)",
+	    in->result);
+	return pv_hint(e, "lift a write protection with 'device unprotect "
+			  "--sectors all'; if there is "
+			  "none its flash is damaged: set the chip aside");
+}
+
+/*
+ * Read-protected, a chip answers questions and takes no license; an install
+ * that closed it leaves it so.
+ */
+static int
+check_open(struct install *in, struct pv_error *e)
+{
+	bool closed = false;
+	int r;
+
+	if (!pv_usart_has(in->u, PV_OP_READ))
+		return 0;
+	r = pv_usart_probe_protection(
+	    in->u, in->rep->chip.flash_base, &closed, e);
+	if (r != 0)
+		return pv_wrap(e, "asking for read protection");
+	if (!closed)
+		return 0;
+	(void)pv_fail(e, PV_E_PROTECTED,
+	    "the chip is read-protected: it takes no package%s; no license "
+	    "was spent",
+	    in->rep->chip.state == PV_SI_STATE_DONE ? " after the one it holds"
+						    : "");
+	if (pv_usart_has(in->u, PV_OP_READOUT_UNPROTECT))
+		return pv_hint(e,
+		    "level 1 opens with 'device unprotect --read-protect', "
+		    "which erases the chip");
+	return pv_hint(e,
+	    "its bootloader cannot open it: a closed product state goes back "
+	    "by debug authentication only");
 }
 
 static bool
@@ -287,7 +333,7 @@ do_begin(struct install *in, unsigned index, struct pv_error *e)
 	struct pv_usart_special sp = { .code = PV_SI_AREA_BEGIN,
 		.data = head,
 		.len = sizeof(head),
-		.timeout_ms = T_AREA };
+		.timeout_ms = T_AREA + in->wipe_ms };
 	struct si_change c = {
 		.sp = &sp, .step = "install", .done = begin_done, .area = index
 	};
@@ -346,7 +392,7 @@ do_area(struct install *in, unsigned index, struct pv_error *e)
 	struct pv_usart_special sp = { .code = PV_SI_AREA_END,
 		.data = number,
 		.len = sizeof(number),
-		.timeout_ms = T_AREA };
+		.timeout_ms = T_AREA + in->wipe_ms };
 	struct si_change c = {
 		.sp = &sp, .step = "install", .idempotent = true
 	};
@@ -470,7 +516,7 @@ static int
 do_finish(struct install *in, struct pv_error *e)
 {
 	struct pv_usart_special sp = { .code = PV_SI_FINISH,
-		.timeout_ms = T_FINISH,
+		.timeout_ms = T_FINISH + in->wipe_ms,
 		.ends_session = true };
 	unsigned attempt;
 	bool once_more;
@@ -513,6 +559,7 @@ pv_install_run(struct pv_install_file *f, struct pv_usart *u,
 		.u = u,
 		.opt = opt,
 		.rep = ret_report,
+		.wipe_ms = pv_usart_wipe_ms(u),
 		.link_usable = true };
 	unsigned i;
 	int r;
@@ -525,6 +572,8 @@ pv_install_run(struct pv_install_file *f, struct pv_usart *u,
 		r = check_fit(&in, e);
 	if (r == 0)
 		r = clear_earlier(&in, e);
+	if (r == 0)
+		r = check_open(&in, e);
 	if (r != 0)
 		return r;
 	ret_report->step = "license";

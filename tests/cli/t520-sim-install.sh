@@ -112,6 +112,14 @@ expect 0 'read protected' 'the chip is closed' -- provisor sim show "$T/three"
 expect 0 'option word  0  0x2d3072f8' 'its words are kept' -- \
 	provisor sim show "$T/three"
 ok 'flash holds the firmware' -- holds three "$T/fw.bin"
+# That is how a finished install leaves it. Another one costs nothing.
+spent=$(provisor --json campaign show plain)
+expect 7 'the chip is read-protected.*no license was spent' \
+	'another package' -- push plain
+expect 7 'the chip is unchanged' 'the same package' -- push closed
+ok 'no license was spent' -- \
+	test "$(provisor --json campaign show plain)" = "$spent"
+ok 'flash still holds the firmware' -- holds three "$T/fw.bin"
 expect 7 '' 'nobody reads it' -- provisor device read 0x08000000+16 \
 	-o "$T/no" --port "usart:$T/tty"
 off

@@ -238,7 +238,9 @@ fb_command(struct fakeboot *b)
 		fb_nack(b);
 		return;
 	}
-	if (b->rdp && op > 0x02 && op != 0x92) {
+	/* An install agent goes on answering questions. */
+	if (b->rdp && op > 0x02 && op != 0x92 &&
+	    !(op == 0x50 && b->special != NULL)) {
 		fb_nack(b);
 		if (b->double_nack)
 			fb_put(b, 0x1f);

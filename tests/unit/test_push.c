@@ -704,6 +704,10 @@ test_install_refusals(void **state)
 		    PV_E_VERIFY, PV_DEVICE_UNCHANGED, "header" },
 		{ PV_SI_AREA_BEGIN, PV_SI_E_AREA_RANGE, PV_SI_STATE_FAILED,
 		    PV_E_DEVICE, PV_DEVICE_ERASED, "area 1 offset 0x0" },
+		{ PV_SI_AREA_BEGIN, PV_SI_E_FLASH_LOCKED, PV_SI_STATE_IDLE,
+		    PV_E_DEVICE, PV_DEVICE_UNCHANGED, "write-protected" },
+		{ PV_SI_HEADER, PV_SI_E_AREA_COUNT, PV_SI_STATE_IDLE,
+		    PV_E_RANGE, PV_DEVICE_UNCHANGED, "more areas" },
 		{ PV_SI_AREA_DATA, PV_SI_E_FLASH_PROGRAM, PV_SI_STATE_FAILED,
 		    PV_E_DEVICE, PV_DEVICE_ERASED, "programming flash failed" },
 		{ PV_SI_AREA_END, PV_SI_E_AREA_TAG, PV_SI_STATE_FAILED,
@@ -760,6 +764,7 @@ test_install_misfit(void **state)
 				      low[] = { { 'F', 0x07fffff0, 16 } },
 				      huge[] = { { 'F', 0xfffffff8U, 16 } };
 	static const struct want_area *const bad[] = { high, low, huge };
+	struct want_area many[PV_SI_AREAS_MAX + 1];
 	struct bench t;
 	size_t i;
 
@@ -776,6 +781,19 @@ test_install_misfit(void **state)
 		assert_int_equal(t.rep.state, PV_DEVICE_UNCHANGED);
 		bench_close(&t);
 	}
+	for (i = 0; i < N(many); i++)
+		many[i] =
+		    (struct want_area){ 'F', FB_FLASH + (uint32_t)i * 64, 8 };
+	bench_open(&t);
+	pv_install_close(t.f);
+	t.f = NULL;
+	make_package(many, N(many));
+	assert_int_equal(pv_install_open(package_path, &t.f, &t.e), 0);
+	assert_int_equal(bench_run(&t), PV_E_RANGE);
+	assert_non_null(strstr(t.e.msg, "65 areas"));
+	assert_int_equal(t.lic.calls, 0);
+	assert_int_equal(t.rep.state, PV_DEVICE_UNCHANGED);
+	bench_close(&t);
 	bench_open(&t);
 	t.a.option_bytes = 0;
 	assert_int_equal(bench_run(&t), PV_E_VERIFY);
@@ -857,6 +875,50 @@ test_install_after_crash(void **state)
 	assert_int_equal(bench_run(&t), 0);
 	assert_int_equal(t.a.n_abort, 1);
 	assert_int_equal(t.rep.state, PV_DEVICE_DONE);
+	bench_close(&t);
+}
+
+/* A chip that an earlier package closed: said before a license is spent. */
+static void
+test_install_protected(void **state)
+{
+	struct bench t;
+
+	(void)state;
+	bench_open(&t);
+	t.b->rdp = true;
+	t.a.state = PV_SI_STATE_DONE;
+	assert_int_equal(bench_run(&t), PV_E_PROTECTED);
+	assert_int_equal(pv_exit_code(PV_E_PROTECTED), 7);
+	assert_non_null(strstr(t.e.msg, "the chip is read-protected"));
+	assert_non_null(strstr(t.e.msg, "no license was spent"));
+	assert_int_equal(t.lic.calls, 0);
+	assert_int_equal(t.rep.state, PV_DEVICE_UNCHANGED);
+	bench_close(&t);
+}
+
+/* What it could not do at its start it may do when it is asked again. */
+static void
+test_install_broken(void **state)
+{
+	struct bench t;
+
+	(void)state;
+	bench_open(&t);
+	t.a.state = PV_SI_STATE_BROKEN;
+	assert_int_equal(bench_run(&t), 0);
+	assert_int_equal(t.a.n_abort, 1);
+	assert_int_equal(t.rep.state, PV_DEVICE_DONE);
+	bench_close(&t);
+	bench_open(&t);
+	t.a.state = PV_SI_STATE_BROKEN;
+	t.a.refuse_code = PV_SI_ABORT;
+	t.a.refuse_with = PV_SI_E_FLASH_ERASE;
+	t.a.refuse_state = PV_SI_STATE_BROKEN;
+	assert_int_equal(bench_run(&t), PV_E_DEVICE);
+	assert_non_null(strstr(t.e.msg, "neither erase nor finish"));
+	assert_int_equal(t.lic.calls, 0);
+	assert_int_equal(t.rep.state, PV_DEVICE_BROKEN);
 	bench_close(&t);
 }
 
@@ -1031,6 +1093,8 @@ main(void)
 		cmocka_unit_test(test_install_no_license),
 		cmocka_unit_test(test_install_stopped),
 		cmocka_unit_test(test_install_after_crash),
+		cmocka_unit_test(test_install_protected),
+		cmocka_unit_test(test_install_broken),
 		cmocka_unit_test(test_install_no_agent),
 		cmocka_unit_test(test_install_unplugged),
 		cmocka_unit_test(test_install_lossy),
