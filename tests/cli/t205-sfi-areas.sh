@@ -62,6 +62,12 @@ is 'P is zeros' "$(xxd -p -c 64 plain/area-003-P-0x080fe000.bin)" \
 is 'E ends in 0xff' "$(tail -c 12 plain/area-005-E-0x70000000.bin | xxd -p)" \
 	ffffffffffffffffffffffff
 
+# --- over a bootloader only F and C areas go, and that is said first
+printf x >license
+expect 3 "area [0-9]+ has type 'P': .*takes F and C areas only" \
+	'push refuses such a package' -- \
+	provisor push x.sfi --license license --chip stm32u585 --dry-run
+
 # --- lists
 printf 'ext.bin,0x90000000,0,2,0x08080000\nbig.bin,0x90010000,1,2,0x08080010\n' >l.ecsv
 mkdir lists
