@@ -64,7 +64,7 @@ is 'E ends in 0xff' "$(tail -c 12 plain/area-005-E-0x70000000.bin | xxd -p)" \
 
 # --- over a bootloader only F and C areas go, and that is said first
 printf x >license
-expect 3 "area [0-9]+ has type 'P': .*takes F and C areas only" \
+expect 3 "area 2 has type 'K': .*takes F and C areas only" \
 	'push refuses such a package' -- \
 	provisor push x.sfi --license license --chip stm32u585 --dry-run
 
