@@ -53,8 +53,10 @@ main(int argc, char **argv)
 		r = pv_image_add_file(img, argv[1], &e);
 	if (r == 0)
 		r = read_all(img, buf, &e);
+	free(buf);
 	if (r != 0) {
 		(void)fprintf(stderr, "bench_image: %s\n", e.msg);
+		pv_image_free(img);
 		return pv_exit_code(r);
 	}
 	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
@@ -63,6 +65,5 @@ main(int argc, char **argv)
 	    (double)cpu.tv_sec * 1e3 + (double)cpu.tv_nsec / 1e6,
 	    pv_image_size(img), pv_image_count(img), ru.ru_maxrss);
 	pv_image_free(img);
-	free(buf);
 	return 0;
 }

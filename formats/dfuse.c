@@ -39,16 +39,72 @@ pv_dfuse_crc(uint32_t crc, const uint8_t *data, size_t len)
 
 /* --- decode ---------------------------------------------------------------- */
 
+/* Bytes of a file from pos to end. */
+struct cursor {
+	const struct pv_dfuse_source *src;
+	uint64_t pos, end;
+};
+
+/*
+ * The next n bytes into a reader over `buf`; *ret_r has a fault when there are
+ * fewer. Fails only when reading does.
+ */
+static int
+next(struct cursor *c, uint8_t *buf, size_t n, struct pv_reader *ret_r,
+    struct pv_error *e)
+{
+	int rc;
+
+	if (n > c->end - c->pos) {
+		pv_rd_init(ret_r, buf, 0);
+		ret_r->bad = true;
+		return 0;
+	}
+	if ((rc = c->src->read(c->src->ctx, c->pos, buf, n, e)) != 0)
+		return rc;
+	c->pos += n;
+	pv_rd_init(ret_r, buf, n);
+	return 0;
+}
+
+static int
+check_crc(
+    const struct pv_dfuse_source *src, uint32_t wanted, struct pv_error *e)
+{
+	uint8_t buf[4096];
+	uint64_t end = src->size - CRC_LEN;
+	uint32_t crc = 0xffffffffU;
+
+	for (uint64_t at = 0; at < end; at += sizeof(buf)) {
+		size_t n =
+		    end - at < sizeof(buf) ? (size_t)(end - at) : sizeof(buf);
+		int rc = src->read(src->ctx, at, buf, n, e);
+
+		if (rc != 0)
+			return rc;
+		crc = pv_dfuse_crc(crc, buf, n);
+	}
+	if (crc != wanted)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "the file's checksum is 0x%08x, its suffix says 0x%08x; it "
+		    "is damaged",
+		    crc, wanted);
+	return 0;
+}
+
 static int
 decode_suffix(
-    const uint8_t *data, size_t len, struct pv_dfuse *d, struct pv_error *e)
+    const struct pv_dfuse_source *src, struct pv_dfuse *d, struct pv_error *e)
 {
+	struct cursor c = { src, src->size - PV_DFUSE_SUFFIX, src->size };
+	uint8_t buf[PV_DFUSE_SUFFIX], mark[3], n;
 	struct pv_reader r;
-	uint32_t crc, wanted;
-	uint8_t mark[3], n;
+	uint32_t wanted;
 	uint16_t bcd;
+	int rc;
 
-	pv_rd_init(&r, data + len - PV_DFUSE_SUFFIX, PV_DFUSE_SUFFIX);
+	if ((rc = next(&c, buf, sizeof(buf), &r, e)) != 0)
+		return rc;
 	d->device = pv_rd_u16le(&r);
 	d->product = pv_rd_u16le(&r);
 	d->vendor = pv_rd_u16le(&r);
@@ -69,33 +125,32 @@ decode_suffix(
 		    "DFU suffix of specification 0x%04x, a DfuSe file has "
 		    "0x%04x",
 		    (unsigned int)bcd, BCD_DFU);
-	crc = pv_dfuse_crc(0xffffffffU, data, len - CRC_LEN);
-	if (crc != wanted)
-		return pv_fail(e, PV_E_MALFORMED,
-		    "the file's checksum is 0x%08x, its suffix says 0x%08x; it "
-		    "is damaged",
-		    crc, wanted);
-	return 0;
+	return check_crc(src, wanted, e);
 }
 
 static int
-add_element(struct pv_dfuse *d, struct pv_reader *r, const uint8_t *data,
-    size_t number, struct pv_error *e)
+add_element(
+    struct pv_dfuse *d, struct cursor *c, size_t number, struct pv_error *e)
 {
 	struct pv_dfuse_element el = { 0 }, *v;
+	uint8_t buf[PV_DFUSE_ELEMENT];
+	struct pv_reader r;
+	int rc;
 
-	el.addr = pv_rd_u32le(r);
-	el.size = pv_rd_u32le(r);
-	if (!pv_rd_ok(r) || el.size > r->left)
+	if ((rc = next(c, buf, sizeof(buf), &r, e)) != 0)
+		return rc;
+	el.addr = pv_rd_u32le(&r);
+	el.size = pv_rd_u32le(&r);
+	if (!pv_rd_ok(&r) || el.size > c->end - c->pos)
 		return pv_fail(e, PV_E_MALFORMED,
-		    "element %zu has a size of %u bytes, its target has %zu "
+		    "element %zu has a size of %u bytes, its target has %llu "
 		    "left",
-		    number, el.size, r->left);
+		    number, el.size, (unsigned long long)(c->end - c->pos));
 	if (d->n_elements == PV_DFUSE_ELEMENTS)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "more than %u elements in the file", PV_DFUSE_ELEMENTS);
-	el.data = pv_rd_view(r, el.size);
-	el.offset = (size_t)(el.data - data);
+	el.offset = c->pos;
+	c->pos += el.size;
 	/* Room grows by doubling: at 0, 1, 2, 4, ... elements. */
 	if ((d->n_elements & (d->n_elements - 1)) == 0) {
 		size_t cap = d->n_elements == 0 ? 1 : d->n_elements * 2;
@@ -110,39 +165,43 @@ add_element(struct pv_dfuse *d, struct pv_reader *r, const uint8_t *data,
 }
 
 static int
-decode_target(struct pv_dfuse *d, struct pv_reader *r, const uint8_t *data,
-    struct pv_error *e)
+decode_target(struct pv_dfuse *d, struct cursor *c, struct pv_error *e)
 {
 	struct pv_dfuse_target *t = &d->targets[d->n_targets];
-	struct pv_reader body;
+	uint8_t buf[PV_DFUSE_TARGET], mark[6];
+	struct cursor body;
+	struct pv_reader r;
 	uint32_t size, n;
-	uint8_t mark[6];
 	int rc;
 
-	pv_rd_bytes(r, mark, sizeof(mark));
-	t->alternate = pv_rd_u8(r);
-	t->named = pv_rd_u32le(r);
-	pv_rd_bytes(r, t->name, sizeof(t->name));
-	size = pv_rd_u32le(r);
-	n = pv_rd_u32le(r);
-	if (!pv_rd_ok(r))
+	if ((rc = next(c, buf, sizeof(buf), &r, e)) != 0)
+		return rc;
+	pv_rd_bytes(&r, mark, sizeof(mark));
+	t->alternate = pv_rd_u8(&r);
+	t->named = pv_rd_u32le(&r);
+	pv_rd_bytes(&r, t->name, sizeof(t->name));
+	size = pv_rd_u32le(&r);
+	n = pv_rd_u32le(&r);
+	if (!pv_rd_ok(&r))
 		return pv_fail(
 		    e, PV_E_MALFORMED, "the file ends inside its header");
 	if (memcmp(mark, "Target", sizeof(mark)) != 0)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "its header does not begin with \"Target\"");
-	if (size > r->left)
+	if (size > c->end - c->pos)
 		return pv_fail(e, PV_E_MALFORMED,
-		    "its size is %u bytes, the file has %zu left", size,
-		    r->left);
-	pv_rd_init(&body, pv_rd_view(r, size), size);
+		    "its size is %u bytes, the file has %llu left", size,
+		    (unsigned long long)(c->end - c->pos));
+	body = (struct cursor){ c->src, c->pos, c->pos + size };
+	c->pos += size;
 	t->first = d->n_elements;
 	for (uint32_t i = 0; i < n; i++)
-		if ((rc = add_element(d, &body, data, (size_t)i + 1, e)) != 0)
+		if ((rc = add_element(d, &body, (size_t)i + 1, e)) != 0)
 			return rc;
-	if (!pv_rd_finish(&body))
+	if (body.pos != body.end)
 		return pv_fail(e, PV_E_MALFORMED,
-		    "%zu bytes are left after its %u elements", body.left, n);
+		    "%llu bytes are left after its %u elements",
+		    (unsigned long long)(body.end - body.pos), n);
 	t->count = d->n_elements - t->first;
 	d->n_targets++;
 	return 0;
@@ -150,13 +209,15 @@ decode_target(struct pv_dfuse *d, struct pv_reader *r, const uint8_t *data,
 
 static int
 decode_targets(
-    const uint8_t *data, size_t len, struct pv_dfuse *d, struct pv_error *e)
+    const struct pv_dfuse_source *src, struct pv_dfuse *d, struct pv_error *e)
 {
+	struct cursor c = { src, 0, src->size - PV_DFUSE_SUFFIX };
+	uint8_t buf[PV_DFUSE_PREFIX], version, n;
 	struct pv_reader r;
-	uint8_t version, n;
 	int rc;
 
-	pv_rd_init(&r, data, len - PV_DFUSE_SUFFIX);
+	if ((rc = next(&c, buf, sizeof(buf), &r, e)) != 0)
+		return rc;
 	pv_rd_skip(&r, 5); /* "DfuSe" */
 	version = pv_rd_u8(&r);
 	d->size_field = pv_rd_u32le(&r);
@@ -165,19 +226,65 @@ decode_targets(
 		return pv_fail(e, PV_E_UNSUPPORTED,
 		    "DfuSe version %u, known is %u", (unsigned int)version,
 		    DFUSE_VERSION);
-	d->size_wrong = d->size_field != len - PV_DFUSE_SUFFIX;
+	d->size_wrong = d->size_field != c.end;
 	if (n == 0)
 		return pv_fail(e, PV_E_MALFORMED, "the file has no target");
 	d->targets = calloc(n, sizeof(*d->targets));
 	if (d->targets == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	for (unsigned int i = 0; i < n; i++)
-		if ((rc = decode_target(d, &r, data, e)) != 0)
+		if ((rc = decode_target(d, &c, e)) != 0)
 			return pv_wrap(
 			    e, "target %u of %u", i + 1, (unsigned int)n);
-	if (!pv_rd_finish(&r))
+	if (c.pos != c.end)
 		return pv_fail(e, PV_E_MALFORMED,
-		    "%zu bytes are left after the last target", r.left);
+		    "%llu bytes are left after the last target",
+		    (unsigned long long)(c.end - c.pos));
+	return 0;
+}
+
+int
+pv_dfuse_decode_source(const struct pv_dfuse_source *src,
+    struct pv_dfuse *ret_d, struct pv_error *e)
+{
+	struct pv_dfuse d = { 0 };
+	uint8_t head[5];
+	int rc;
+
+	if (src->size >= sizeof(head)) {
+		rc = src->read(src->ctx, 0, head, sizeof(head), e);
+		if (rc != 0)
+			return rc;
+	}
+	if (src->size < sizeof(head) || !pv_dfuse_detect(head, sizeof(head)))
+		return pv_fail(e, PV_E_MALFORMED,
+		    "not a DfuSe file: it does not begin with \"DfuSe\"");
+	if (src->size < PV_DFUSE_PREFIX + PV_DFUSE_SUFFIX)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "%llu bytes are too few for a DfuSe file",
+		    (unsigned long long)src->size);
+	if (src->size > UINT32_MAX)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "%llu bytes, more than the %u a DfuSe file may have",
+		    (unsigned long long)src->size, UINT32_MAX);
+	rc = decode_suffix(src, &d, e);
+	if (rc == 0)
+		rc = decode_targets(src, &d, e);
+	if (rc != 0) {
+		pv_dfuse_release(&d);
+		return rc;
+	}
+	*ret_d = d;
+	return 0;
+}
+
+static int
+read_memory(void *ctx, uint64_t off, void *dst, size_t n, struct pv_error *e)
+{
+	const uint8_t *const *data = ctx;
+
+	(void)e;
+	memcpy(dst, *data + off, n);
 	return 0;
 }
 
@@ -185,27 +292,17 @@ int
 pv_dfuse_decode(
     const uint8_t *data, size_t len, struct pv_dfuse *ret_d, struct pv_error *e)
 {
-	struct pv_dfuse d = { 0 };
+	struct pv_dfuse_source src = { read_memory, &data, len };
 	int rc;
 
-	if (!pv_dfuse_detect(data, len))
-		return pv_fail(e, PV_E_MALFORMED,
-		    "not a DfuSe file: it does not begin with \"DfuSe\"");
-	if (len < PV_DFUSE_PREFIX + PV_DFUSE_SUFFIX)
-		return pv_fail(e, PV_E_MALFORMED,
-		    "%zu bytes are too few for a DfuSe file", len);
 	if (len > PV_DFUSE_MAX)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "%zu bytes, more than the %u a DfuSe file may have", len,
 		    PV_DFUSE_MAX);
-	rc = decode_suffix(data, len, &d, e);
-	if (rc == 0)
-		rc = decode_targets(data, len, &d, e);
-	if (rc != 0) {
-		pv_dfuse_release(&d);
+	if ((rc = pv_dfuse_decode_source(&src, ret_d, e)) != 0)
 		return rc;
-	}
-	*ret_d = d;
+	for (size_t i = 0; i < ret_d->n_elements; i++)
+		ret_d->elements[i].data = data + ret_d->elements[i].offset;
 	return 0;
 }
 

@@ -19,13 +19,13 @@
 #define PV_DFUSE_NAME	  255U
 #define PV_DFUSE_TARGETS  255U	      /* the count is one byte */
 #define PV_DFUSE_ELEMENTS 4096U	      /* of all targets together, our limit */
-#define PV_DFUSE_MAX	  (64U << 20) /* bytes of a file, our limit */
+#define PV_DFUSE_MAX	  (64U << 20) /* bytes of a file in memory */
 
 struct pv_dfuse_element {
 	uint32_t addr;
 	uint32_t size;
-	const uint8_t *data; /* borrowed from what was decoded */
-	size_t offset;	     /* of the data in the file; not encoded */
+	const uint8_t *data; /* borrowed; NULL: decoded from a source */
+	uint64_t offset;     /* of the data in the file; not encoded */
 };
 
 struct pv_dfuse_target {
@@ -62,11 +62,28 @@ bool pv_dfuse_detect(const void *data, size_t len);
 PV_MUST_USE int pv_dfuse_decode(const uint8_t *data, size_t len,
     struct pv_dfuse *ret_d, struct pv_error *e);
 /*
+ * The same from a file that is not in memory: `read` gives `n` bytes at `off`,
+ * both inside `size`. Only headers are kept, the elements have no data; the
+ * whole is read once for the CRC.
+ */
+struct pv_dfuse_source {
+	int (*read)(
+	    void *ctx, uint64_t off, void *dst, size_t n, struct pv_error *e);
+	void *ctx;
+	uint64_t size; /* bytes; at most 4 GiB */
+};
+
+PV_MUST_USE int pv_dfuse_decode_source(const struct pv_dfuse_source *src,
+    struct pv_dfuse *ret_d, struct pv_error *e);
+/*
  * Meaning: at least one byte to write, elements inside 32-bit addresses and,
  * within a target, not over each other.
  */
 PV_MUST_USE int pv_dfuse_validate(const struct pv_dfuse *d, struct pv_error *e);
-/* The file as fresh memory, sizes and CRC computed; caller frees. */
+/*
+ * The file as fresh memory, sizes and CRC computed; every element needs its
+ * data. Caller frees.
+ */
 PV_MUST_USE int pv_dfuse_encode(const struct pv_dfuse *d, uint8_t **ret_data,
     size_t *ret_len, struct pv_error *e);
 /* Frees the arrays and empties the struct. */

@@ -64,11 +64,15 @@ struct pv_chip {
 	char family[PV_CHIP_NAME]; /* "STM32H5" */
 	char title[PV_CHIP_NAME];  /* "STM32H563" for people */
 	bool mpu;		   /* STM32MP: no flash of its own */
+	bool sfi;		   /* has secure firmware install */
+	bool has_option_area;
+	bool has_rdp_offset;
 
-	uint32_t device_id;  /* bootloader product id, 12 bits */
-	uint32_t write_unit; /* bytes that are programmed at once */
-	bool ecc;	     /* a write unit may be programmed once */
-	uint8_t erased;	     /* byte value of erased flash */
+	uint32_t device_id;   /* bootloader product id, 12 bits */
+	uint32_t write_unit;  /* bytes that are programmed at once */
+	bool ecc;	      /* a write unit may be programmed once */
+	uint8_t erased;	      /* byte value of erased flash */
+	uint8_t boot_version; /* of the USART bootloader, 0x31; 0 unknown */
 	size_t n_banks;
 	struct pv_flash_bank banks[PV_CHIP_BANKS];
 	size_t n_aliases;
@@ -79,11 +83,9 @@ struct pv_chip {
 	    external; /* memory-mapped external flash, size 0: none */
 	uint32_t boot_ram_reserved; /* bytes at the start of the first RAM */
 
-	bool has_option_area;
 	struct pv_range option_area; /* as the USART bootloader sees it */
 	uint32_t option_words;	     /* words of the SFI C area; 0 unknown */
-	bool has_rdp_offset;
-	uint32_t rdp_offset; /* of the RDP byte in the option area */
+	uint32_t rdp_offset;	     /* of the RDP byte in the option area */
 
 	/* One-time programmable bytes; otp.size 0: none, or not known. */
 	struct pv_range otp;
@@ -91,8 +93,7 @@ struct pv_chip {
 
 	struct pv_flash_times times;
 
-	/* USART bootloader: 0 / empty when not sourced */
-	uint8_t boot_version; /* 0x31, 0x40, ... */
+	/* USART bootloader: empty when not sourced */
 	size_t n_opcodes;
 	uint8_t opcodes[32];
 	size_t n_usart_quirks;
@@ -104,7 +105,6 @@ struct pv_chip {
 	char dfu_quirks[PV_CHIP_QUIRKS][32];
 
 	/* Secure firmware install; n_product_ids 0 when none is public */
-	bool sfi;
 	size_t n_product_ids;
 	char product_ids[PV_CHIP_IDS][9];
 	uint32_t sfi_ram_size; /* bytes; 0 unknown */

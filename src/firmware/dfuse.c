@@ -9,8 +9,6 @@
 #include "base/log.h"
 #include "formats/dfuse.h"
 
-#include <stdlib.h>
-
 static int
 add_elements(const struct pv_fw_file *f, const struct pv_dfuse *d,
     struct pv_fw_batch *b, struct pv_error *e)
@@ -40,26 +38,23 @@ add_elements(const struct pv_fw_file *f, const struct pv_dfuse *d,
 	return 0;
 }
 
+static int
+read_file(void *ctx, uint64_t off, void *dst, size_t n, struct pv_error *e)
+{
+	const struct pv_fw_file *const *f = ctx;
+
+	return pv_pread_exact((*f)->fd, (*f)->name, dst, n, off, e);
+}
+
 int
 pv_fw_read_dfuse(
     const struct pv_fw_file *f, struct pv_fw_batch *b, struct pv_error *e)
 {
+	struct pv_dfuse_source src = { read_file, &f, f->size };
 	struct pv_dfuse d = { 0 };
-	uint8_t *data;
 	int rc;
 
-	if (f->size > PV_DFUSE_MAX)
-		return pv_fail(e, PV_E_MALFORMED,
-		    "'%s' has %llu bytes, more than the %u a DfuSe file may "
-		    "have",
-		    f->name, (unsigned long long)f->size, PV_DFUSE_MAX);
-	data = malloc((size_t)f->size + 1);
-	if (data == NULL)
-		return pv_fail(e, PV_E_NOMEM, "out of memory");
-	rc = pv_pread_exact(f->fd, f->name, data, (size_t)f->size, 0, e);
-	if (rc != 0)
-		goto out;
-	rc = pv_dfuse_decode(data, (size_t)f->size, &d, e);
+	rc = pv_dfuse_decode_source(&src, &d, e);
 	if (rc == 0)
 		rc = pv_dfuse_validate(&d, e);
 	if (rc != 0) {
@@ -75,6 +70,5 @@ pv_fw_read_dfuse(
 	rc = add_elements(f, &d, b, e);
 out:
 	pv_dfuse_release(&d);
-	free(data);
 	return rc;
 }

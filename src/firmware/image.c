@@ -203,7 +203,8 @@ take(struct pv_image *img, struct pv_fw_batch *b, struct pv_error *e)
 		return pv_fail(e, PV_E_UNSUPPORTED,
 		    "%s is for UF2 family 0x%08x, an earlier file for 0x%08x",
 		    b->v[0].source, b->family, img->family);
-	stores = realloc(img->stores, (img->n_stores + 1) * sizeof(*stores));
+	stores = realloc(
+	    img->stores, (img->n_stores + 1) * sizeof(struct pv_fw_store *));
 	if (stores == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	img->stores = stores;

@@ -105,7 +105,7 @@ static int
 bad_digits(const struct pv_record_parser *p, const struct pv_record *r,
     const char *s, size_t at, size_t len, struct pv_error *e)
 {
-	size_t end = at + 2 * PV_RECORD_BYTES;
+	size_t end = at + (size_t)2 * PV_RECORD_BYTES;
 
 	for (size_t i = at; i < len && i <= end; i++)
 		if (digit(s[i]) == NO_DIGIT)

@@ -24,7 +24,9 @@
  * Ranges kept at one time, 8 bytes each. Files in order need one for each
  * piece; every other record of 16 bytes, then the rest, works up to 32 MiB.
  */
-#define RUNS_MAX (1U << 20)
+#define RUNS_MAX  ((size_t)1 << 20)
+/* After sorting: room for so many more that sorting stays cheap. */
+#define RUNS_KEPT (RUNS_MAX / 4 * 3)
 
 struct slot {
 	uint8_t *data; /* BLOCK bytes */
@@ -282,11 +284,10 @@ new_run(struct pv_fw_store *s, struct run run, struct pv_error *e)
 	if (s->n == RUNS_MAX) {
 		if ((rc = settle(s, e)) != 0)
 			return rc;
-		/* Room for so many more that sorting stays cheap. */
-		if (s->n > RUNS_MAX / 4 * 3)
+		if (s->n > RUNS_KEPT)
 			return pv_fail(e, PV_E_MALFORMED,
-			    "more than %u pieces of memory at a time",
-			    RUNS_MAX / 4 * 3);
+			    "more than %zu pieces of memory at a time",
+			    RUNS_KEPT);
 	}
 	if (s->n == s->cap) {
 		size_t cap = s->cap == 0 ? 16 : s->cap * 2;

@@ -117,7 +117,7 @@ scan(struct uf2 *u, struct pv_error *e)
 			rc = do_block(u, buf + i * PV_UF2_BLOCK, at + i, e);
 			if (rc != 0 && rc != PV_E_OVERLAP)
 				rc = pv_wrap(e, "'%s' block %llu", u->f->name,
-				    (unsigned long long)(at + i));
+				    (unsigned long long)at + i);
 		}
 	}
 	free(buf);

@@ -2,6 +2,7 @@
 /* formats/dfuse, formats/dfu_map, and DfuSe files as firmware. */
 #include "formats/dfuse.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 #include <provisor/dfu_map.h>
 #include <provisor/image.h>
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -234,6 +237,67 @@ test_firmware(void **state)
 	pv_image_free(img);
 }
 
+/* 80 MiB: more than a file in memory may have, and read in place. */
+static void
+test_large(void **state)
+{
+	static const uint32_t size = 80U << 20;
+	uint8_t head[PV_DFUSE_PREFIX + PV_DFUSE_TARGET + PV_DFUSE_ELEMENT],
+	    tail[PV_DFUSE_SUFFIX] = { 0x00, 0x22, 0x11, 0xdf, 0x83, 0x04, 0x1a,
+		    0x01, 'U', 'F', 'D', PV_DFUSE_SUFFIX };
+	static uint8_t zeros[65536];
+	char path[] = "/tmp/pvtest.XXXXXX";
+	struct rusage before, after;
+	struct pv_image *img = NULL;
+	struct pv_segment s;
+	struct pv_writer w;
+	uint32_t crc;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	pv_wr_init(&w, head, sizeof(head));
+	pv_wr_bytes(&w, "DfuSe\1", 6);
+	pv_wr_u32le(&w, (uint32_t)sizeof(head) + size);
+	pv_wr_u8(&w, 1);
+	pv_wr_bytes(&w, "Target", 6);
+	pv_wr_zero(&w, 1 + 4 + PV_DFUSE_NAME);
+	pv_wr_u32le(&w, PV_DFUSE_ELEMENT + size);
+	pv_wr_u32le(&w, 1);
+	pv_wr_u32le(&w, 0x90000000);
+	pv_wr_u32le(&w, size);
+	assert_true(pv_wr_ok(&w));
+	crc = pv_dfuse_crc(0xffffffffU, head, sizeof(head));
+	for (uint32_t i = 0; i < size / sizeof(zeros); i++)
+		crc = pv_dfuse_crc(crc, zeros, sizeof(zeros));
+	crc = pv_dfuse_crc(crc, tail, PV_DFUSE_SUFFIX - 4);
+	pv_put_u32le(tail + PV_DFUSE_SUFFIX - 4, crc);
+	assert_int_equal(pwrite(fd, head, sizeof(head), 0), sizeof(head));
+	assert_int_equal(
+	    pwrite(fd, tail, sizeof(tail), (off_t)(sizeof(head) + size)),
+	    sizeof(tail));
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+	assert_int_equal(pv_image_new(&img, &err), 0);
+	if (pv_image_add_file(img, path, &err) != 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(pv_image_count(img), 1);
+	pv_image_segment(img, 0, &s);
+	assert_int_equal(s.size, size);
+	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+	assert_true(after.ru_maxrss - before.ru_maxrss < 4096);
+	pv_image_free(img);
+
+	/* the CRC covers all of it */
+	assert_int_equal(pwrite(fd, "x", 1, (off_t)size / 2), 1);
+	assert_int_equal(pv_image_new(&img, &err), 0);
+	assert_int_equal(pv_image_add_file(img, path, &err), PV_E_MALFORMED);
+	assert_non_null(strstr(err.msg, "checksum is 0x"));
+	pv_image_free(img);
+	(void)close(fd);
+	(void)unlink(path);
+}
+
 /* --- memory maps ----------------------------------------------------------- */
 
 static void
@@ -375,6 +439,7 @@ main(void)
 		cmocka_unit_test(test_corrupt),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_firmware),
+		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_map_odd),
 		cmocka_unit_test(test_map_hostile),
