@@ -137,6 +137,8 @@ void pv_config_release(struct pv_app *app);
 /* --ledger, or HOME/ledger.db. */
 PV_MUST_USE int pv_open_ledger(struct pv_app *app, bool create,
     struct pv_store *ret_store, struct pv_error *e);
+PV_MUST_USE int pv_open_ledger_mode(struct pv_app *app, enum pv_store_mode mode,
+    struct pv_store *ret_store, struct pv_error *e);
 
 /*
  * A campaign with its token session: store, signer, wrapper, anchor, all of

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor ledger: prove what happened. */
-#include "cmd/campaign.h"
 #include "cmd/ledger.h"
 #include "cmd/session.h"
 
@@ -454,128 +453,32 @@ run_export(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	return r;
 }
 
-/* --- report ------------------------------------------------------------------ */
+/* --- init -------------------------------------------------------------------- */
 
-#define MAX_CAUSES 64U
-
-struct tally {
-	uint64_t issued, passed, failed;
-	struct {
-		int code;
-		uint64_t n;
-	} causes[MAX_CAUSES];
-	size_t n_causes;
-};
-
-static int
-tally_entry(void *ctx, const struct pv_record *rec, struct pv_error *e)
+int
+pv_run_ledger_init(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
-	struct tally *t = ctx;
-	struct pv_entry en;
-	size_t i;
-	int r;
-
-	r = pv_entry_decode(rec->entry, rec->entry_len, &en, e);
-	if (r != 0)
-		return r;
-	t->issued += en.kind == PV_ENTRY_ISSUED ? 1 : 0;
-	if (en.kind != PV_ENTRY_RESULT)
-		return 0;
-	if (en.body.pass) {
-		t->passed++;
-		return 0;
-	}
-	t->failed++;
-	for (i = 0; i < t->n_causes; i++)
-		if (t->causes[i].code == en.body.code)
-			break;
-	if (i == MAX_CAUSES)
-		return 0;
-	if (i == t->n_causes)
-		t->causes[t->n_causes++].code = en.body.code;
-	t->causes[i].n++;
-	return 0;
-}
-
-static void
-report_one(const struct pv_app *app, const struct pv_campaign *c,
-    const struct tally *t, struct pv_json *o)
-{
-	uint64_t results = t->passed + t->failed;
-	char yield[16] = "-";
-	struct pv_json *causes;
-
-	if (results > 0)
-		(void)snprintf(yield, sizeof(yield), "%.1f %%",
-		    100.0 * (double)t->passed / (double)results);
-	pv_out(app,
-	    "%-20s %-11s %8" PRIu64 " %8" PRIu64 " %8" PRIu64 " %6" PRIu64
-	    " %8" PRIu64 " %8" PRIu64 " %8s\n",
-	    c->name, pv_campaign_state(c), c->max_licenses, t->issued,
-	    c->max_licenses - c->issued, c->issued - t->issued, t->passed,
-	    t->failed, yield);
-	pv_json_set_str(o, "campaign", c->name);
-	pv_json_set_str(o, "state", pv_campaign_state(c));
-	pv_json_set_u64(o, "max_licenses", c->max_licenses);
-	pv_json_set_u64(o, "issued", t->issued);
-	pv_json_set_u64(o, "left", c->max_licenses - c->issued);
-	pv_json_set_u64(o, "burnt", c->issued - t->issued);
-	pv_json_set_u64(o, "passed", t->passed);
-	pv_json_set_u64(o, "failed", t->failed);
-	causes = pv_json_set_object(o, "failure_causes");
-	for (size_t i = 0; i < t->n_causes; i++) {
-		pv_json_set_u64(
-		    causes, pv_code_name(t->causes[i].code), t->causes[i].n);
-		pv_out(app, "  failed: %-14s %" PRIu64 "\n",
-		    pv_code_name(t->causes[i].code), t->causes[i].n);
-	}
-}
-
-static int
-run_report(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
-{
-	char *name = NULL;
-	struct poptOption table[] = {
-		{ "campaign", 0, POPT_ARG_STRING, &name, 0,
-		    "this campaign only", "NAME" },
-		POPT_TABLEEND,
-	};
-	struct pv_campaigns all = { 0 };
+	struct poptOption table[] = { POPT_TABLEEND };
 	struct pv_store store = { 0 };
-	struct pv_json *o = NULL, *array;
 	const char **args;
+	struct pv_json *o;
+	char path[4096];
 	int r;
 
 	r = pv_options(app, table, argc, argv, 0, 0, &args, e);
+	if (r == 0)
+		r = pv_ledger_path(app, path, sizeof(path), e);
+	if (r == 0)
+		r = pv_open_ledger_mode(app, PV_STORE_INIT, &store, e);
+	pv_store_release(&store);
 	if (r != 0)
 		return r;
+	pv_out(app, "ledger %s: ready\n", path);
 	o = pv_json_new_object();
-	array = pv_json_set_array(o, "campaigns");
-	r = pv_open_ledger(app, false, &store, e);
-	if (r == 0)
-		r = pv_campaigns_choose(&store, name, &all, e);
-	if (r == 0)
-		pv_out(app, "%-20s %-11s %8s %8s %8s %6s %8s %8s %8s\n",
-		    "CAMPAIGN", "STATE", "LIMIT", "ISSUED", "LEFT", "BURNT",
-		    "PASSED", "FAILED", "YIELD");
-	for (size_t i = 0; r == 0 && i < all.n; i++) {
-		struct tally t = { 0 };
-
-		r = store.scan(store.ctx, all.c[i].id, 1, tally_entry, &t, e);
-		if (r == 0)
-			report_one(
-			    app, &all.c[i], &t, pv_json_add_object(array));
-	}
-	if (r == 0)
-		pv_say(app, "not verified here: 'provisor ledger verify' "
-			    "proves it\n");
-	if (r == 0)
-		r = pv_out_json(app, o, e);
-	else
-		pv_json_free(o);
-	pv_campaigns_release(&all);
-	pv_store_release(&store);
-	return r;
+	pv_json_set_str(o, "ledger", path);
+	pv_json_set_str(o, "result", "pass");
+	return pv_out_json(app, o, e);
 }
 
 const struct pv_verb pv_verbs_ledger[] = {
@@ -592,8 +495,16 @@ const struct pv_verb pv_verbs_ledger[] = {
 	{ "ledger", "export", "[--format jsonl|csv] [--campaign NAME] [-o F]",
 	    "write every entry out, oldest first",
 	    "provisor ledger export --format csv -o spring.csv", run_export },
-	{ "ledger", "report", "[--campaign NAME]",
+	{ "ledger", "report", "[--campaign NAME] [--html F]",
 	    "licenses used and left, yield, and why chips failed",
-	    "provisor ledger report", run_report },
+	    "provisor ledger report --html spring.html", pv_run_ledger_report },
+	{ "ledger", "merge",
+	    "LEDGER... [--campaign-key PEM]... [--max-licenses N] [-o F]",
+	    "join the ledgers of several sites and say what is wrong",
+	    "provisor ledger merge lyon.jsonl pune.jsonl --max-licenses 5000",
+	    pv_run_ledger_merge },
+	{ "ledger", "init", "", "make an empty ledger, or see that it is one",
+	    "provisor ledger init --ledger postgresql://db.example/provisor",
+	    pv_run_ledger_init },
 	{ 0 },
 };

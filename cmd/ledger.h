@@ -21,5 +21,11 @@ void pv_checkpoint_json(struct pv_json *o, const struct pv_checkpoint *cp);
 
 int pv_run_ledger_anchor(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+int pv_run_ledger_report(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+int pv_run_ledger_merge(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+int pv_run_ledger_init(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
 
 #endif

@@ -30,11 +30,20 @@ int
 pv_open_ledger(struct pv_app *app, bool create, struct pv_store *ret_store,
     struct pv_error *e)
 {
+	return pv_open_ledger_mode(
+	    app, create ? PV_STORE_CREATE : PV_STORE_READ, ret_store, e);
+}
+
+int
+pv_open_ledger_mode(struct pv_app *app, enum pv_store_mode mode,
+    struct pv_store *ret_store, struct pv_error *e)
+{
+	bool create = mode != PV_STORE_READ;
 	char path[PATH_CAP];
 	int r;
 
 	if (app->ledger != NULL)
-		return pv_store_sqlite(app->ledger, create, ret_store, e);
+		return pv_store_open(app->ledger, mode, ret_store, e);
 	/* Looking something up makes no folder. */
 	r = create ? pv_home_path(app, "ledger.db", path, sizeof(path), e)
 		   : pv_path_fit(path, sizeof(path), app->home, "ledger.db", e);

@@ -2,11 +2,12 @@
 /*
  * Where a ledger lives: appends records, finds them again. A store keeps
  * bytes and does not judge them; the rules are in the ledger. SQLite is the
- * embedded store.
+ * embedded store, PostgreSQL the one of many stations.
  */
 #ifndef PROVISOR_STORE_H
 #define PROVISOR_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,7 +35,9 @@ struct pv_store {
 	void *ctx;
 	/*
 	 * One writer per campaign: waits at most timeout_ms (PV_E_IO then).
-	 * The lock ends with unlock or with the process.
+	 * The lock ends with unlock or with the process, and with a store on
+	 * a server when the connection is lost: then append takes it again
+	 * and fails unless nobody else wrote in between.
 	 */
 	int (*lock)(void *ctx, const uint8_t campaign_id[16], int timeout_ms,
 	    struct pv_error *e);
@@ -55,6 +58,31 @@ struct pv_store {
 	    void *each_ctx, struct pv_error *e);
 	void (*free)(void *ctx);
 };
+
+enum pv_store_mode {
+	PV_STORE_READ,	 /* it must be there; it can be written to as well */
+	PV_STORE_CREATE, /* a file is made when missing, a schema is not */
+	PV_STORE_INIT,	 /* make file or schema when missing */
+};
+
+/*
+ * The ledger at a location: "postgresql://..." or "postgres://..." (as libpq
+ * takes it; a password in it is refused), anything else is the path of a
+ * SQLite file.
+ */
+PV_MUST_USE int pv_store_open(const char *location, enum pv_store_mode mode,
+    struct pv_store *ret_store, struct pv_error *e);
+/* Is the location a database server's? */
+bool pv_store_is_url(const char *location);
+
+/*
+ * A ledger in PostgreSQL. PV_E_UNSUPPORTED when the library was built
+ * without libpq.
+ */
+PV_MUST_USE int pv_store_postgres(const char *url, enum pv_store_mode mode,
+    struct pv_store *ret_store, struct pv_error *e);
+/* Was it built with libpq? */
+bool pv_store_has_postgres(void);
 
 /* Open (and create, when `create`) a SQLite ledger file. */
 PV_MUST_USE int pv_store_sqlite(const char *path, int create,
