@@ -2,8 +2,8 @@
 /* provisor sim: make a virtual chip, put it on a line, look at it. */
 #include "cmd/cmd.h"
 #include "cmd/nouns.h"
+#include "cmd/sim_run.h"
 #include "sim/sim.h"
-#include "sim/usb.h"
 
 #include "base/file.h"
 #include "base/hex.h"
@@ -84,7 +84,8 @@ static int
 run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	const char *chip_name = NULL, *ca = NULL, *product_id = NULL;
-	const char *campaign_key = NULL, *iv_add = NULL;
+	const char *campaign_key = NULL, *iv_add = NULL, *rdp = NULL;
+	uint64_t level = 0;
 	int with_agent = 0, without_agent = 0, irreversible = 0;
 	struct poptOption table[] = {
 		{ "chip", 0, POPT_ARG_STRING, &chip_name, 0,
@@ -107,6 +108,8 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "be96, le32-hi or le32-lo: how an area's number is added "
 		    "to the nonce",
 		    "RULE" },
+		{ "rdp", 0, POPT_ARG_STRING, &rdp, 0,
+		    "readout protection level 0, 1 or 2 (default 0)", "N" },
 		{ "allow-irreversible", 0, POPT_ARG_NONE, &irreversible, 0,
 		    "let a package's option bytes lock the chip for good",
 		    NULL },
@@ -128,6 +131,8 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    e, PV_E_USAGE, "--agent and --no-agent exclude each other");
 	if (r == 0)
 		r = parse_iv_add(iv_add, &c.iv_add, e);
+	if (r == 0 && rdp != NULL)
+		r = pv_parse_u64(rdp, 2, "--rdp", &level, e);
 	if (r == 0 && ca == NULL) {
 		r = pv_path_fit(
 		    ca_default, sizeof ca_default, app->home, "sim-ca", e);
@@ -146,195 +151,12 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	c.product_id = product_id;
 	c.campaign_key = campaign_key;
 	c.agent = without_agent ? false : with_agent ? true : chip->sfi;
+	c.rdp = (unsigned int)level;
 	c.allow_irreversible = irreversible != 0;
 	r = pv_sim_create(&c, &state, e);
 	if (r == 0)
 		r = report_created(app, args[0], &c, &state, e);
 out:
-	pv_chip_free(chip);
-	return r;
-}
-
-/* --- run --------------------------------------------------------------------- */
-
-struct running {
-	struct pv_app *app;
-	const char *link; /* NULL: on USB */
-	const struct pv_chip *chip;
-};
-
-static void
-ready(void *ctx, const char *pty)
-{
-	const struct running *run = ctx;
-
-	pv_say(run->app, "virtual %s on %s (%s); Ctrl-C stops it\n",
-	    run->chip->title, run->link, pty);
-}
-
-static void
-ready_usb(void *ctx, const char *host, unsigned int port)
-{
-	const struct running *run = ctx;
-
-	pv_say(run->app,
-	    "virtual %s on USB/IP %s:%u, bus-port 1-1; Ctrl-C stops it\n",
-	    run->chip->title, host, port);
-}
-
-static int
-report_end(struct pv_app *app, const char *dir, const char *where,
-    enum pv_sim_end end, uint64_t after, const char *unit, struct pv_error *e)
-{
-	static const char *const names[] = { "stopped", "unplugged",
-		"powercut" };
-	struct pv_json *root = pv_json_new_object();
-
-	pv_json_set_str(root, "folder", dir);
-	pv_json_set_str(root, "link", where);
-	pv_json_set_str(root, "end", names[end]);
-	if (end == PV_SIM_POWERCUT)
-		pv_say(app, "power cut after %" PRIu64 " %s\n", after, unit);
-	if (end == PV_SIM_UNPLUGGED)
-		pv_say(app, "unplugged after %" PRIu64 " %s\n", after, unit);
-	return pv_out_json(app, root, e);
-}
-
-static int
-serve_line(struct running *run, const char *dir, struct pv_sim *sim,
-    struct pv_sim_line *line, enum pv_sim_end *ret_end, struct pv_error *e)
-{
-	int r;
-
-	line->link = run->link;
-	line->ready = ready;
-	line->ctx = run;
-	r = pv_sim_serve(sim, line, ret_end, e);
-	if (r != 0)
-		return r;
-	return report_end(run->app, dir, line->link, *ret_end,
-	    *ret_end == PV_SIM_POWERCUT ? line->powercut : line->unplug,
-	    "bytes", e);
-}
-
-static int
-serve_usb(struct running *run, const char *dir, struct pv_sim *sim,
-    struct pv_sim_usb *usb, enum pv_sim_end *ret_end, struct pv_error *e)
-{
-	int r;
-
-	usb->ready = ready_usb;
-	usb->ctx = run;
-	r = pv_sim_serve_usb(sim, usb, ret_end, e);
-	if (r != 0)
-		return r;
-	return report_end(run->app, dir, usb->host, *ret_end,
-	    *ret_end == PV_SIM_POWERCUT ? usb->powercut : usb->unplug,
-	    "control transfers", e);
-}
-
-/* What was typed for `run`. */
-struct run_options {
-	const char *link, *faults, *usbip, *usb, *layout, *seed;
-	int flash_times;
-};
-
-static int
-parse_run(const struct run_options *o, struct pv_sim_line *line,
-    struct pv_sim_usb *usb, struct pv_error *e)
-{
-	int r = 0;
-
-	if ((o->link == NULL) == (o->usbip == NULL))
-		return pv_fail(
-		    e, PV_E_USAGE, "needs one of --usart and --usbip");
-	if (o->link != NULL) {
-		if (o->usb != NULL || o->layout != NULL || o->seed != NULL ||
-		    o->flash_times)
-			return pv_fail(e, PV_E_USAGE,
-			    "--usb, --usb-layout, --flash-times and --seed go "
-			    "with --usbip");
-		return o->faults == NULL
-			   ? 0
-			   : pv_sim_faults_parse(o->faults, line, e);
-	}
-	r = pv_sim_usb_address(o->usbip, usb, e);
-	if (r == 0 && o->usb != NULL)
-		r = pv_sim_usb_behavior(o->usb, usb, e);
-	if (r == 0 && o->faults != NULL)
-		r = pv_sim_usb_faults(o->faults, usb, e);
-	if (r == 0 && o->seed != NULL)
-		r = pv_parse_u64(o->seed, UINT64_MAX, "--seed", &usb->seed, e);
-	usb->layout = o->layout;
-	usb->flash_times = o->flash_times != 0;
-	return r;
-}
-
-static int
-run_run(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
-{
-	struct run_options o = { 0 };
-	struct poptOption table[] = {
-		{ "usart", 0, POPT_ARG_STRING, &o.link, 0,
-		    "symbolic link to make to the pseudo-terminal", "LINK" },
-		{ "usbip", 0, POPT_ARG_STRING, &o.usbip, 0,
-		    "serve USB as USB/IP there (default host 127.0.0.1)",
-		    "[HOST:]PORT" },
-		{ "faults", 0, POPT_ARG_STRING, &o.faults, 0,
-		    "unplug@N: hang up after N received bytes (USB: control "
-		    "transfers); powercut@N: lose power there; on USB also "
-		    "stall=P, timeout=P, short=P: each transfer with that "
-		    "chance",
-		    "SPEC" },
-		{ "seed", 0, POPT_ARG_STRING, &o.seed, 0,
-		    "of the faults by chance: the same seed, the same run",
-		    "N" },
-		{ "flash-times", 0, POPT_ARG_NONE, &o.flash_times, 0,
-		    "USB: erasing and programming take the chip's time", NULL },
-		{ "usb", 0, POPT_ARG_STRING, &o.usb, 0,
-		    "USB: how the part behaves: poll=right|long|short|zero|"
-		    "absurd, address=request|descriptor, overread=short|hang, "
-		    "leave=late|early, serial=TEXT, transfer-size=N",
-		    "SPEC" },
-		{ "usb-layout", 0, POPT_ARG_STRING, &o.layout, 0,
-		    "USB: tell this memory map of the flash", "TEXT" },
-		POPT_TABLEEND
-	};
-	const char **args;
-	struct pv_sim_line line = { 0 };
-	struct pv_sim_usb usb = { 0 };
-	struct running run = { .app = app };
-	struct pv_sim_state state;
-	struct pv_chip *chip = NULL;
-	struct pv_sim *sim = NULL;
-	enum pv_sim_end end = PV_SIM_STOPPED;
-	int r;
-
-	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
-	if (r != 0)
-		return r;
-	r = parse_run(&o, &line, &usb, e);
-	if (r == 0)
-		r = pv_sim_state_read(args[0], &state, e);
-	if (r == 0)
-		r = pv_chip_load(app->chip_dirs, state.chip, &chip, e);
-	if (r == 0)
-		r = pv_sim_open(args[0], chip, &sim, e);
-	if (r != 0)
-		goto out;
-	run.link = o.link;
-	run.chip = chip;
-	if (o.link != NULL)
-		r = serve_line(&run, args[0], sim, &line, &end, e);
-	else
-		r = serve_usb(&run, args[0], sim, &usb, &end, e);
-	/* Nothing is put in order: that is what the fault is for. */
-	if (r == 0 && end == PV_SIM_POWERCUT) {
-		(void)fflush(NULL);
-		_exit(0);
-	}
-out:
-	pv_sim_close(sim);
 	pv_chip_free(chip);
 	return r;
 }
@@ -354,7 +176,7 @@ show_json(struct pv_app *app, const char *dir, const struct pv_chip *chip,
     const struct pv_sim_state *s, enum pv_agent_note install,
     struct pv_error *e)
 {
-	struct pv_json *root = pv_json_new_object(), *words, *list, *c;
+	struct pv_json *root = pv_json_new_object(), *words, *list;
 	char text[16];
 
 	pv_json_set_str(root, "folder", dir);
@@ -383,13 +205,7 @@ show_json(struct pv_app *app, const char *dir, const struct pv_chip *chip,
 	pv_json_set_str(root, "install", pv_sim_install_name(install));
 	if (s->running)
 		pv_json_set_addr(root, "running_at", s->running_at);
-	c = pv_json_set_object(root, "counters");
-	pv_json_set_u64(c, "starts", s->starts);
-	pv_json_set_u64(c, "installs", s->installs);
-	pv_json_set_u64(c, "failures", s->failures);
-	pv_json_set_u64(c, "received", s->received);
-	pv_json_set_u64(c, "commands", s->commands);
-	pv_json_set_u64(c, "nacks", s->nacks);
+	pv_sim_state_counters(s, pv_json_set_object(root, "counters"));
 	return pv_out_json(app, root, e);
 }
 
@@ -454,19 +270,20 @@ out:
 const struct pv_verb pv_verbs_sim[] = {
 	{ "sim", "create",
 	    "DIR --chip CHIP [--ca DIR] [--product-id ID] [--campaign-key PEM] "
-	    "[--agent | --no-agent] [--iv-add RULE] [--allow-irreversible]",
+	    "[--agent | --no-agent] [--iv-add RULE] [--rdp N] "
+	    "[--allow-irreversible]",
 	    "make a virtual chip (the install agent and its exchange are "
 	    "provisor's own)",
 	    "provisor sim create chip1 --chip stm32h563", run_create },
-	{ "sim", "run",
-	    "DIR --usart LINK | --usbip [HOST:]PORT [--faults SPEC] "
-	    "[--seed N] [--flash-times] [--usb SPEC] [--usb-layout TEXT]",
+	{ "sim", "run", PV_SIM_RUN_ARGS,
 	    "serve a virtual chip on a pseudo-terminal or as USB/IP",
-	    "provisor sim run chip1 --usart chip1.tty &\n"
+	    "provisor sim run chip1 --usart chip1.tty --baud 115200 &\n"
 	    "stm32flash -m 8n1 chip1.tty\n"
 	    "provisor sim run chip1 --usbip 3240 &\n"
-	    "usbip attach -r 127.0.0.1 -b 1-1 && dfu-util -l",
-	    run_run },
+	    "sudo usbip attach -r 127.0.0.1 -b 1-1",
+	    pv_sim_run_verb },
+	{ "sim", "quirks", "", "list the ways in which a bootloader can differ",
+	    "provisor sim quirks", pv_sim_quirks_verb },
 	{ "sim", "show", "DIR", "show what a virtual chip has kept",
 	    "provisor sim show chip1", run_show },
 	{ 0 }

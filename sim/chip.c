@@ -15,6 +15,8 @@ pv_sim_save(struct pv_sim *sim)
 {
 	int r;
 
+	if (sim->dark)
+		return -1;
 	sim->state.received = sim->received;
 	sim->state.commands = sim->base_commands + sim->an.commands;
 	sim->state.nacks = sim->base_nacks + sim->an.nacks;
@@ -29,6 +31,13 @@ do_emit(void *ctx, const uint8_t *data, size_t len)
 {
 	struct pv_sim *sim = ctx;
 
+	if (sim->dark)
+		return;
+	sim->state.sent += len;
+	if (sim->emit != NULL) {
+		sim->emit(sim->line, data, len);
+		return;
+	}
 	if (len > sizeof sim->out - sim->out_len) {
 		/* Nobody reads: a UART would have sent these to no one. */
 		pv_log(
@@ -54,24 +63,7 @@ do_lock(void *ctx)
 static int
 do_mass_erase(void *ctx, enum pv_an_erase what)
 {
-	struct pv_sim *sim = ctx;
-	const struct pv_chip *chip = sim->chip;
-	uint32_t number = 0;
-
-	for (size_t b = 0; b < chip->n_banks; b++) {
-		const struct pv_flash_bank *bank = &chip->banks[b];
-		bool wanted = what == PV_AN_ERASE_ALL ||
-			      (what == PV_AN_ERASE_BANK1 && b == 0) ||
-			      (what == PV_AN_ERASE_BANK2 && b == 1);
-
-		for (size_t g = 0; g < bank->n_groups; g++) {
-			for (uint32_t i = 0; i < bank->groups[g].count; i++) {
-				if (wanted)
-					(void)sim->memory.erase(sim, number);
-				number++;
-			}
-		}
-	}
+	pv_sim_mass_erase(ctx, what);
 	return 0;
 }
 
@@ -96,9 +88,13 @@ do_protect(void *ctx, enum pv_an_protect what, const uint8_t *codes, size_t n)
 			s->rdp = 1;
 		break;
 	case PV_AN_CLEAR_READ_PROTECTION:
+		if (pv_sim_has(sim, PV_SIM_Q_UNPROTECT_FAILS))
+			return -1;
 		/* The wipe comes first: cut short, the protection stays. */
 		memset(s->write_protected, 0, sizeof s->write_protected);
 		(void)do_mass_erase(sim, PV_AN_ERASE_ALL);
+		if (sim->dark)
+			return -1;
 		memset(sim->ram, 0, sim->ram_size);
 		s->rdp = 0;
 		break;
@@ -115,7 +111,7 @@ do_write_options(void *ctx, const uint8_t *data, size_t len)
 {
 	struct pv_sim *sim = ctx;
 
-	if (len > sim->options_size)
+	if (len > sim->options_size || sim->dark)
 		return -1;
 	memset(sim->options, 0xff, sim->options_size);
 	memcpy(sim->options, data, len);
@@ -129,6 +125,9 @@ do_go(void *ctx, uint32_t addr)
 
 	sim->state.running = true;
 	sim->state.running_at = addr;
+	if (sim->setup.go_text != NULL)
+		do_emit(sim, (const uint8_t *)sim->setup.go_text,
+		    strlen(sim->setup.go_text));
 	(void)pv_sim_save(sim);
 }
 
@@ -137,7 +136,18 @@ do_restart(void *ctx)
 {
 	struct pv_sim *sim = ctx;
 
+	if (sim->dark)
+		return;
+	pv_sim_account_text(sim, "restart");
+	if (sim->restarted != NULL)
+		sim->restarted(sim->line);
 	pv_sim_start(sim);
+}
+
+static void
+do_ended(void *ctx, const struct pv_an_event *event)
+{
+	pv_sim_account(ctx, event);
 }
 
 /* --- configuration --------------------------------------------------------- */
@@ -157,6 +167,27 @@ add_opcode(struct pv_an_config *c, uint8_t opcode)
 		c->opcodes[i] = c->opcodes[i - 1];
 	c->opcodes[i] = opcode;
 	c->n_opcodes++;
+}
+
+static void
+apply_quirks(struct pv_sim *sim)
+{
+	struct pv_an_config *c = &sim->config;
+
+	c->stray_zero = pv_sim_has(sim, PV_SIM_Q_STRAY_ZERO);
+	c->double_nack = pv_sim_has(sim, PV_SIM_Q_DOUBLE_NACK);
+	c->silent_address = pv_sim_has(sim, PV_SIM_Q_SILENT_BAD_ADDRESS);
+	c->reserved_kills = pv_sim_has(sim, PV_SIM_Q_RESERVED_KILLS);
+	c->drop_long_list = pv_sim_has(sim, PV_SIM_Q_DROP_LONG_LIST);
+	c->no_mass_erase = pv_sim_has(sim, PV_SIM_Q_NO_MASS_ERASE);
+	c->restart_on_protect = pv_sim_has(sim, PV_SIM_Q_RESTART_AFTER_PROTECT);
+	c->restart_before_ack = pv_sim_has(sim, PV_SIM_Q_RESTART_BEFORE_ACK);
+	c->erase_before_ack = pv_sim_has(sim, PV_SIM_Q_UNPROTECT_ERASES_FIRST);
+	c->short_checksum = pv_sim_has(sim, PV_SIM_Q_CHECKSUM_ONE_ACK);
+	c->fixed_crc = pv_sim_has(sim, PV_SIM_Q_CHECKSUM_FIXED);
+	c->special_one_ack = pv_sim_has(sim, PV_SIM_Q_SPECIAL_ONE_ACK);
+	if (pv_sim_has(sim, PV_SIM_Q_CHECKSUM))
+		add_opcode(c, PV_AN_CHECKSUM);
 }
 
 static void
@@ -186,6 +217,7 @@ configure(struct pv_sim *sim)
 		add_opcode(c, PV_AN_SPECIAL);
 		add_opcode(c, PV_AN_EXT_SPECIAL);
 	}
+	apply_quirks(sim);
 	sim->control = (struct pv_an_control){
 		.ctx = sim,
 		.emit = do_emit,
@@ -195,6 +227,7 @@ configure(struct pv_sim *sim)
 		.write_options = do_write_options,
 		.go = do_go,
 		.restart = do_restart,
+		.ended = do_ended,
 	};
 	pv_sim_memory(sim);
 }
@@ -213,8 +246,14 @@ pv_sim_start(struct pv_sim *sim)
 	    sim->state.agent ? &sim->specials : NULL);
 	if (sim->state.agent)
 		pv_sim_agent_start(sim);
+	if (sim->setup.boot0_low &&
+	    !(pv_sim_has(sim, PV_SIM_Q_EMPTY_CHECK) && sim->empty)) {
+		sim->an.running = true;
+		do_go(sim, sim->flash_base);
+	}
 	/* Locked for good, a part no longer enters its bootloader. */
-	sim->an.running = sim->state.rdp >= 2;
+	if (sim->state.rdp >= 2)
+		sim->an.running = true;
 	(void)pv_sim_save(sim);
 }
 
@@ -265,6 +304,16 @@ int
 pv_sim_open(const char *dir, const struct pv_chip *chip,
     struct pv_sim **ret_sim, struct pv_error *e)
 {
+	struct pv_sim_setup setup = { .quirks = pv_sim_quirks_of(chip) };
+
+	return pv_sim_open_as(dir, chip, &setup, ret_sim, e);
+}
+
+int
+pv_sim_open_as(const char *dir, const struct pv_chip *chip,
+    const struct pv_sim_setup *setup, struct pv_sim **ret_sim,
+    struct pv_error *e)
+{
 	struct pv_sim *sim = calloc(1, sizeof *sim);
 	int r;
 
@@ -272,6 +321,8 @@ pv_sim_open(const char *dir, const struct pv_chip *chip,
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	sim->lock_fd = -1;
 	sim->chip = chip;
+	sim->setup = *setup;
+	sim->random = setup->seed;
 	r = strlen(dir) < sizeof sim->dir
 		? 0
 		: pv_fail(e, PV_E_USAGE, "'%s' is too long a name", dir);
@@ -294,6 +345,8 @@ pv_sim_open(const char *dir, const struct pv_chip *chip,
 	sim->base_commands = sim->state.commands;
 	sim->base_nacks = sim->state.nacks;
 	configure(sim);
+	sim->empty = pv_sim_flash_empty(sim);
+	pv_sim_account_text(sim, "power-on");
 	pv_sim_start(sim);
 	r = pv_sim_fault(sim, e);
 out:
@@ -309,8 +362,65 @@ out:
 void
 pv_sim_feed(struct pv_sim *sim, const uint8_t *data, size_t len)
 {
+	if (sim->dark)
+		return;
 	sim->received += len;
 	pv_an_feed(&sim->an, data, len);
+	if (sim->cutting)
+		sim->dark = true;
+}
+
+void
+pv_sim_connect(struct pv_sim *sim, void *ctx,
+    void (*emit)(void *ctx, const uint8_t *data, size_t len),
+    void (*restarted)(void *ctx))
+{
+	sim->line = ctx;
+	sim->emit = emit;
+	sim->restarted = restarted;
+}
+
+int64_t
+pv_sim_busy_ns(const struct pv_sim *sim)
+{
+	return sim->busy_ns;
+}
+
+bool
+pv_sim_synced(const struct pv_sim *sim)
+{
+	return sim->an.running || sim->an.step != NULL;
+}
+
+bool
+pv_sim_mid_frame(const struct pv_sim *sim)
+{
+	return pv_an_mid_frame(&sim->an);
+}
+
+void
+pv_sim_overrun(struct pv_sim *sim)
+{
+	sim->state.overruns++;
+}
+
+void
+pv_sim_reset(struct pv_sim *sim)
+{
+	do_restart(sim);
+}
+
+void
+pv_sim_power_cut(struct pv_sim *sim)
+{
+	sim->cutting = true;
+}
+
+int
+pv_sim_sync(struct pv_sim *sim, struct pv_error *e)
+{
+	(void)pv_sim_save(sim);
+	return pv_sim_fault(sim, e);
 }
 
 const uint8_t *

@@ -165,6 +165,7 @@ pv_sim_create(const struct pv_sim_create *c, struct pv_sim_state *ret_state,
 	s.agent = c->agent;
 	s.allow_irreversible = c->allow_irreversible;
 	s.iv_add = c->iv_add;
+	s.rdp = c->rdp;
 	r = choose_product_id(c, s.product_id, e);
 	if (r == 0 && c->campaign_key != NULL) {
 		r = pin_campaign(c->campaign_key, s.campaign_key, e);

@@ -35,6 +35,17 @@ struct pv_sim {
 	struct pv_an an;
 	struct pv_agent agent;
 
+	struct pv_sim_setup setup;
+	void *line;
+	void (*emit)(void *ctx, const uint8_t *data, size_t len);
+	void (*restarted)(void *ctx);
+	int64_t busy_ns;
+	bool empty;	    /* flash was empty at power-on */
+	bool cutting, dark; /* the power is about to go, or gone */
+	uint64_t random;
+	struct pv_an_event previous;
+	uint64_t erased_now; /* sectors, by the command under way */
+
 	uint64_t received, base_commands, base_nacks;
 	struct pv_error fault; /* code 0: none */
 	size_t out_len;
@@ -42,6 +53,7 @@ struct pv_sim {
 };
 
 void pv_sim_start(struct pv_sim *sim);
+bool pv_sim_has(const struct pv_sim *sim, enum pv_sim_quirk quirk);
 /* A failure is kept in sim->fault, which stops the chip. */
 int pv_sim_save(struct pv_sim *sim);
 
@@ -49,6 +61,12 @@ int pv_sim_save(struct pv_sim *sim);
 PV_MUST_USE int pv_sim_map(struct pv_sim *sim, struct pv_error *e);
 void pv_sim_unmap(struct pv_sim *sim);
 void pv_sim_memory(struct pv_sim *sim); /* fills sim->memory */
+void pv_sim_mass_erase(struct pv_sim *sim, enum pv_an_erase what);
+bool pv_sim_flash_empty(const struct pv_sim *sim);
+
+/* account.c */
+void pv_sim_account(struct pv_sim *sim, const struct pv_an_event *event);
+void pv_sim_account_text(const struct pv_sim *sim, const char *text);
 
 /* install.c: the agent on this chip */
 void pv_sim_agent_start(struct pv_sim *sim);

@@ -2,7 +2,6 @@
 /* The line: a pseudo-terminal whose other end a host program opens. */
 #include "sim/sim.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "sim/signals.h"
 
@@ -10,80 +9,41 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A client that reads nothing for this long loses what waits for it. */
-#define UNREAD_MS 500
-#define CHUNK	  4096U
+#define UNREAD_MS   500
+#define CHUNK	    4096U
+/* Bytes are taken from the client no faster than this ahead of the line. */
+#define AHEAD_NS    INT64_C(50000000)
+/* The counters go to disk when the line was silent for this long. */
+#define IDLE_NS	    INT64_C(300000000)
+/*
+ * We are woken late, and so is the client. Up to this much its answer counts
+ * as sent that much earlier, so that the line stays as fast as the real one.
+ */
+#define LATE_MAX_NS INT64_C(20000000)
 
 struct line {
-	int master, slave, signals;
+	int master, slave, signals, timer;
 	char pty[64];
 	const char *link;
 	bool linked;
-	uint64_t received;
+	const struct pv_sim_line *opt;
+	struct pv_sim *sim;
+	struct pv_wire wire;
+	int64_t late; /* of the last answer handed over */
+	bool unsaved;
 };
-
-/* --- faults ------------------------------------------------------------------ */
-
-static int
-parse_count(const char *text, size_t n, uint64_t *ret_v, struct pv_error *e)
-{
-	uint64_t v = 0;
-
-	if (n == 0 || n > 15)
-		return pv_fail(
-		    e, PV_E_USAGE, "--faults: no byte count after @");
-	for (size_t i = 0; i < n; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return pv_fail(e, PV_E_USAGE,
-			    "--faults: '%.*s' is not a byte count", (int)n,
-			    text);
-		v = v * 10 + (uint64_t)(text[i] - '0');
-	}
-	*ret_v = v;
-	return 0;
-}
-
-int
-pv_sim_faults_parse(
-    const char *text, struct pv_sim_line *line, struct pv_error *e)
-{
-	static const char unplug[] = "unplug@", powercut[] = "powercut@";
-
-	while (*text != '\0') {
-		size_t n = strcspn(text, ",");
-		bool is_unplug = strncmp(text, unplug, sizeof unplug - 1) == 0;
-		bool is_cut = strncmp(text, powercut, sizeof powercut - 1) == 0;
-		size_t skip =
-		    is_unplug ? sizeof unplug - 1 : sizeof powercut - 1;
-		int r;
-
-		if (!is_unplug && !is_cut) {
-			(void)pv_fail(e, PV_E_USAGE,
-			    "--faults: no fault '%.*s'", (int)n, text);
-			return pv_hint(
-			    e, "known faults: unplug@BYTES, powercut@BYTES");
-		}
-		r = parse_count(text + skip, n - skip,
-		    is_unplug ? &line->unplug : &line->powercut, e);
-		if (r != 0)
-			return r;
-		if (is_unplug)
-			line->has_unplug = true;
-		else
-			line->has_powercut = true;
-		text += n;
-		if (*text == ',' && *++text == '\0')
-			return pv_fail(
-			    e, PV_E_USAGE, "--faults: nothing after ','");
-	}
-	return 0;
-}
 
 /* --- the pseudo-terminal -------------------------------------------------------- */
 
@@ -175,39 +135,156 @@ close_line(struct line *l)
 	l->slave = l->master = -1;
 }
 
+/* --- the part behind the line -------------------------------------------------- */
+
+static void
+part_take(void *ctx, uint8_t byte)
+{
+	pv_sim_feed(ctx, &byte, 1);
+}
+
+static int64_t
+part_busy(void *ctx)
+{
+	return pv_sim_busy_ns(ctx);
+}
+
+static bool
+part_synced(void *ctx)
+{
+	return pv_sim_synced(ctx);
+}
+
+static bool
+part_mid_frame(void *ctx)
+{
+	return pv_sim_mid_frame(ctx);
+}
+
+static void
+part_reset(void *ctx)
+{
+	pv_sim_reset(ctx);
+}
+
+static void
+part_overrun(void *ctx)
+{
+	pv_sim_overrun(ctx);
+}
+
+static void
+part_last(void *ctx)
+{
+	(void)ctx; /* unplugged: the part goes on */
+}
+
+static void
+part_power_cut(void *ctx)
+{
+	pv_sim_power_cut(ctx);
+}
+
+static void
+line_emit(void *ctx, const uint8_t *data, size_t len)
+{
+	struct line *l = ctx;
+
+	pv_wire_emit(&l->wire, data, len);
+}
+
+static void
+line_restarted(void *ctx)
+{
+	struct line *l = ctx;
+
+	pv_wire_restarted(&l->wire);
+}
+
+/* The earlier of the two faults that end the line. */
+static enum pv_sim_end
+choose_cut(const struct pv_sim_line *opt, struct pv_wire_config *c)
+{
+	bool power = opt->has_powercut &&
+		     (!opt->has_unplug || opt->powercut <= opt->unplug);
+
+	c->has_cut = opt->has_powercut || opt->has_unplug;
+	c->cut = power ? opt->powercut : opt->unplug;
+	return !c->has_cut ? PV_SIM_STOPPED
+	       : power	   ? PV_SIM_POWERCUT
+			   : PV_SIM_UNPLUGGED;
+}
+
 /* --- moving bytes ------------------------------------------------------------------ */
 
-/* Wait for an event; *ret_stop when a signal came. */
+static int64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+enum woken { WOKEN_TIME, WOKEN_LINE, WOKEN_STOP, WOKEN_RESET };
+
+static enum woken
+read_signal(struct line *l)
+{
+	struct signalfd_siginfo info;
+
+	if (read(l->signals, &info, sizeof info) == (ssize_t)sizeof info &&
+	    info.ssi_signo == SIGUSR1)
+		return WOKEN_RESET;
+	return WOKEN_STOP;
+}
+
+/* Wait for an event of the terminal or for a time, PV_WIRE_NEVER for none. */
 static int
-wait_for(struct line *l, short events, int ms, bool *ret_ready, bool *ret_stop,
+wait_for(struct line *l, short events, int64_t until, enum woken *ret_w,
     struct pv_error *e)
 {
-	struct pollfd p[2] = {
+	struct pollfd p[3] = {
 		{ .fd = l->signals, .events = POLLIN },
-		{ .fd = l->master, .events = events },
+		{ .fd = events == 0 ? -1 : l->master, .events = events },
+		{ .fd = l->timer, .events = POLLIN },
 	};
+	struct itimerspec at = { 0 };
+	uint64_t ticks;
 	int n;
 
-	*ret_stop = false;
-	*ret_ready = false;
+	/* Absolute: the time to get here does not add to it. */
+	if (until != PV_WIRE_NEVER) {
+		at.it_value.tv_sec = (time_t)(until / 1000000000);
+		at.it_value.tv_nsec = (long)(until % 1000000000);
+		if (until <= 0)
+			at.it_value.tv_nsec = 1;
+	}
+	if (timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &at, NULL) != 0)
+		return pv_fail_errno(e, PV_E_IO, errno, "setting a timer");
 	do {
-		n = poll(p, 2, ms);
+		n = poll(p, 3, -1);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return pv_fail_errno(e, PV_E_IO, errno, "poll");
-	*ret_stop = p[0].revents != 0;
-	*ret_ready = p[1].revents != 0;
+	*ret_w = WOKEN_TIME;
+	if (p[2].revents != 0 &&
+	    read(l->timer, &ticks, sizeof ticks) != (ssize_t)sizeof ticks)
+		ticks = 0; /* set anew meanwhile: nothing lost */
+	if (p[0].revents != 0)
+		*ret_w = read_signal(l);
+	else if (p[1].revents != 0)
+		*ret_w = WOKEN_LINE;
 	return 0;
 }
 
 static int
-send_all(struct line *l, const uint8_t *data, size_t len, bool *ret_stop,
+send_all(struct line *l, const uint8_t *data, size_t len, enum woken *ret_w,
     struct pv_error *e)
 {
-	bool ready;
 	int r;
 
-	*ret_stop = false;
+	*ret_w = WOKEN_LINE;
 	while (len > 0) {
 		ssize_t n = write(l->master, data, len);
 
@@ -219,10 +296,13 @@ send_all(struct line *l, const uint8_t *data, size_t len, bool *ret_stop,
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return pv_fail_errno(
 			    e, PV_E_IO, errno, "writing to '%s'", l->pty);
-		r = wait_for(l, POLLOUT, UNREAD_MS, &ready, ret_stop, e);
-		if (r != 0 || *ret_stop)
+		r = wait_for(
+		    l, POLLOUT, now_ns() + UNREAD_MS * 1000000, ret_w, e);
+		if (r != 0 || *ret_w == WOKEN_STOP)
 			return r;
-		if (!ready) {
+		if (*ret_w == WOKEN_RESET)
+			pv_sim_reset(l->sim);
+		if (*ret_w == WOKEN_TIME) {
 			pv_log(PV_LOG_INFO,
 			    "nobody reads '%s': %zu bytes of answer lost",
 			    l->pty, len);
@@ -232,90 +312,187 @@ send_all(struct line *l, const uint8_t *data, size_t len, bool *ret_stop,
 	return 0;
 }
 
-/* How many of n bytes arrive before the fault that comes first. */
-static size_t
-before_fault(const struct line *l, const struct pv_sim_line *opt, size_t n,
-    enum pv_sim_end *ret_end)
+/* What the adapter has by now goes to the client. */
+static int
+hand_over(struct line *l, enum woken *ret_w, struct pv_error *e)
 {
-	uint64_t left = n;
+	uint8_t out[CHUNK];
+	size_t n;
+	int r = 0;
 
-	if (opt->has_unplug && opt->unplug - l->received <= left) {
-		left = opt->unplug - l->received;
-		*ret_end = PV_SIM_UNPLUGGED;
+	do {
+		n = pv_wire_fetch(&l->wire, now_ns(), out, sizeof out);
+		if (n == 0)
+			break;
+		r = send_all(l, out, n, ret_w, e);
+		l->late = now_ns() - l->wire.flushed;
+		if (l->late < 0 || l->late > LATE_MAX_NS)
+			l->late = 0;
+	} while (r == 0 && *ret_w != WOKEN_STOP);
+	return r;
+}
+
+/* The rates that a terminal can name, for --baud port. */
+static uint32_t
+port_rate(const struct line *l)
+{
+	static const struct {
+		speed_t speed;
+		uint32_t baud;
+	} rates[] = { { B1200, 1200 }, { B2400, 2400 }, { B4800, 4800 },
+		{ B9600, 9600 }, { B19200, 19200 }, { B38400, 38400 },
+		{ B57600, 57600 }, { B115200, 115200 }, { B230400, 230400 },
+		{ B460800, 460800 }, { B500000, 500000 }, { B576000, 576000 },
+		{ B921600, 921600 }, { B1000000, 1000000 },
+		{ B1152000, 1152000 }, { B1500000, 1500000 },
+		{ B2000000, 2000000 }, { B2500000, 2500000 },
+		{ B3000000, 3000000 }, { B3500000, 3500000 },
+		{ B4000000, 4000000 } };
+	struct termios t;
+
+	if (tcgetattr(l->slave, &t) == 0)
+		for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
+			if (cfgetospeed(&t) == rates[i].speed)
+				return rates[i].baud;
+	return 9600; /* what an untouched port has */
+}
+
+/* *ret_more false when the client has sent nothing more. */
+static int
+take_in(struct line *l, bool *ret_more, struct pv_error *e)
+{
+	uint8_t in[CHUNK];
+	ssize_t n = read(l->master, in, sizeof in);
+
+	*ret_more = n > 0;
+	if (n > 0) {
+		if (l->opt->baud_of_port)
+			pv_wire_host_rate(&l->wire, port_rate(l));
+		/* Had we not been late, it would have come that much earlier. */
+		pv_wire_send(&l->wire, now_ns() - l->late, in, (size_t)n);
+		l->unsaved = true;
 	}
-	if (opt->has_powercut && opt->powercut - l->received <= left) {
-		left = opt->powercut - l->received;
-		*ret_end = PV_SIM_POWERCUT;
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return pv_fail_errno(
+		    e, PV_E_IO, errno, "reading from '%s'", l->pty);
+	return pv_sim_fault(l->sim, e);
+}
+
+/* One wait. */
+static int
+serve_wait(struct line *l, enum woken *ret_w, struct pv_error *e)
+{
+	int64_t next = pv_wire_next(&l->wire), now = now_ns();
+	bool full = l->wire.line_free > now + AHEAD_NS;
+	bool idle = l->unsaved && next == PV_WIRE_NEVER;
+	int r;
+
+	if (full && next > l->wire.line_free - AHEAD_NS / 2)
+		next = l->wire.line_free - AHEAD_NS / 2;
+	if (idle)
+		next = now + IDLE_NS;
+	r = wait_for(l, full ? 0 : POLLIN, next, ret_w, e);
+	if (r == 0 && idle && *ret_w == WOKEN_TIME) {
+		l->unsaved = false;
+		r = pv_sim_sync(l->sim, e);
 	}
-	return (size_t)left;
+	return r;
 }
 
 static int
-serve(struct line *l, struct pv_sim *sim, const struct pv_sim_line *opt,
-    enum pv_sim_end *ret_end, struct pv_error *e)
+serve(struct line *l, struct pv_error *e)
 {
-	uint8_t in[CHUNK];
-	bool ready, stop = false;
+	enum woken woken = WOKEN_LINE;
+	bool more;
 	int r;
 
 	for (;;) {
-		const uint8_t *out;
-		size_t out_len, take;
-		ssize_t n = read(l->master, in, sizeof in);
-
-		if (n <= 0) {
-			if (n < 0 && errno != EAGAIN && errno != EINTR)
-				return pv_fail_errno(e, PV_E_IO, errno,
-				    "reading from '%s'", l->pty);
-			r = wait_for(l, POLLIN, -1, &ready, &stop, e);
-			*ret_end = PV_SIM_STOPPED;
-			if (r != 0 || stop)
+		if (l->wire.line_free <= now_ns() + AHEAD_NS) {
+			r = take_in(l, &more, e);
+			if (r != 0 || l->wire.cut)
 				return r;
-			continue;
 		}
-		*ret_end = PV_SIM_STOPPED;
-		take = before_fault(l, opt, (size_t)n, ret_end);
-		pv_sim_feed(sim, in, take);
-		l->received += take;
-		if (*ret_end != PV_SIM_STOPPED)
-			return 0;
-		r = pv_sim_fault(sim, e);
-		if (r != 0)
+		pv_wire_run(&l->wire, now_ns());
+		r = hand_over(l, &woken, e);
+		if (r == 0 && woken != WOKEN_STOP)
+			r = serve_wait(l, &woken, e);
+		if (r != 0 || woken == WOKEN_STOP)
 			return r;
-		out = pv_sim_output(sim, &out_len);
-		r = send_all(l, out, out_len, &stop, e);
-		pv_sim_output_clear(sim);
-		if (r != 0 || (out_len > 0 && stop))
-			return r;
+		if (woken == WOKEN_RESET)
+			pv_sim_reset(l->sim);
 	}
+}
+
+/* Answers under way when the cable is pulled still arrive; power does not. */
+static int
+start(struct line *l, enum pv_sim_end *ret_end, struct pv_error *e)
+{
+	struct pv_wire_part part = {
+		.ctx = l->sim,
+		.take = part_take,
+		.busy_ns = part_busy,
+		.synced = part_synced,
+		.mid_frame = part_mid_frame,
+		.reset = part_reset,
+		.overrun = part_overrun,
+		.last = part_last,
+	};
+	struct pv_wire_config c = l->opt->wire;
+	enum pv_sim_end cut = choose_cut(l->opt, &c);
+	int r;
+
+	if (cut == PV_SIM_POWERCUT)
+		part.last = part_power_cut;
+	c.noise = l->opt->noise;
+	if (l->opt->baud_of_port)
+		c.baud = port_rate(l);
+	pv_wire_init(&l->wire, &c, &part);
+	pv_sim_connect(l->sim, l, line_emit, line_restarted);
+	/* Sleep no longer than asked: 50 us more are half a byte time. */
+	(void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+	r = serve(l, e);
+	*ret_end = l->wire.cut ? cut : PV_SIM_STOPPED;
+	pv_sim_connect(l->sim, NULL, NULL, NULL);
+	pv_wire_release(&l->wire);
+	return r;
 }
 
 int
 pv_sim_serve(struct pv_sim *sim, const struct pv_sim_line *opt,
     enum pv_sim_end *ret_end, struct pv_error *e)
 {
-	struct line l = {
-		.master = -1, .slave = -1, .signals = -1, .link = opt->link
-	};
+	struct line l = { .master = -1,
+		.slave = -1,
+		.signals = -1,
+		.timer = -1,
+		.link = opt->link,
+		.opt = opt,
+		.sim = sim };
 	enum pv_sim_end end = PV_SIM_STOPPED;
 	struct pv_sim_signals signals;
 	int r;
 
-	r = pv_sim_signals_open(&signals, e);
+	r = pv_sim_signals_open(&signals, SIGUSR1, e);
 	if (r != 0)
 		return r;
 	l.signals = signals.fd;
-	r = open_pty(&l, e);
+	l.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (l.timer < 0)
+		r = pv_fail_errno(e, PV_E_IO, errno, "making a timer");
+	if (r == 0)
+		r = open_pty(&l, e);
 	if (r == 0)
 		r = make_link(&l, e);
 	if (r == 0) {
 		if (opt->ready != NULL)
 			opt->ready(opt->ctx, l.pty);
-		r = serve(&l, sim, opt, &end, e);
+		r = start(&l, &end, e);
 	}
 	/* A cut leaves everything as it is, the link included. */
 	if (end != PV_SIM_POWERCUT || r != 0)
 		close_line(&l);
+	if (l.timer >= 0)
+		close(l.timer);
 	pv_sim_signals_close(&signals);
 	if (r == 0)
 		*ret_end = end;

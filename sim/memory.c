@@ -2,6 +2,7 @@
 #include "sim/internal.h"
 
 #include "base/file.h"
+#include "sim/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -221,6 +222,8 @@ do_store(void *ctx, uint32_t addr, const uint8_t *data, size_t len)
 	struct pv_sim *sim = ctx;
 	uint8_t *ram = ram_at(sim, addr, len);
 
+	if (sim->dark)
+		return -1;
 	if (in_otp(sim, addr, len))
 		return store_otp(sim, addr, data, len);
 
@@ -255,15 +258,45 @@ is_erased(const struct pv_sim *sim, const uint8_t *p, size_t len)
 	return true;
 }
 
+/* Time of the part, from its description; 0 where that says nothing. */
+static void
+spend(struct pv_sim *sim, uint64_t ns)
+{
+	sim->busy_ns += (int64_t)((double)ns * sim->setup.time_scale);
+}
+
+static uint32_t
+typical(uint32_t typ, uint32_t max)
+{
+	return typ != 0 ? typ : max;
+}
+
+/* The supply fails while a write unit is programmed: some bits made it. */
+static void
+tear_unit(struct pv_sim *sim, uint8_t *p, const uint8_t *data, size_t unit)
+{
+	for (size_t i = 0; i < unit; i++) {
+		uint8_t mask = (uint8_t)pv_wire_random(&sim->random);
+
+		p[i] = (uint8_t)((p[i] & mask) | (data[i] & ~mask));
+	}
+	sim->dark = true;
+}
+
 /*
  * One write unit. Programming only moves bits away from the erased value; a
- * part with ECC takes a unit once between two erases and keeps the old
- * content when it is programmed again (the hardware reports an error).
+ * part with ECC takes a unit once between two erases. Programmed again it
+ * keeps the old content or is damaged (the hardware reports an error).
  */
 static int
 program_unit(struct pv_sim *sim, uint8_t *p, const uint8_t *data, size_t unit)
 {
-	if (sim->chip->ecc && !is_erased(sim, p, unit))
+	bool blank = is_erased(sim, p, unit);
+
+	sim->state.programs++;
+	if (!blank)
+		sim->state.rewrites++;
+	if (sim->chip->ecc && !blank && !pv_sim_has(sim, PV_SIM_Q_ECC_DAMAGE))
 		return -1;
 	for (size_t i = 0; i < unit; i++) {
 		if (sim->chip->erased == 0xff)
@@ -271,6 +304,9 @@ program_unit(struct pv_sim *sim, uint8_t *p, const uint8_t *data, size_t unit)
 		else
 			p[i] |= data[i];
 	}
+	/* Its check bits are those of neither content. */
+	if (sim->chip->ecc && !blank)
+		p[pv_wire_random(&sim->random) % unit] ^= 1;
 	return memcmp(p, data, unit) == 0 ? 0 : -1;
 }
 
@@ -278,24 +314,34 @@ static int
 do_program(void *ctx, uint32_t addr, const uint8_t *data, size_t len)
 {
 	struct pv_sim *sim = ctx;
-	size_t unit = sim->memory.write_unit;
+	const struct pv_flash_times *t = &sim->chip->times;
+	size_t unit = sim->memory.write_unit, torn = SIZE_MAX;
 	uint32_t at = 0;
 	int r = 0;
 
-	if (addr % unit != 0 || len % unit != 0 ||
+	if (addr % unit != 0 || len % unit != 0 || sim->dark ||
 	    !pv_chip_in_flash(sim->chip, addr, len, &at))
 		return -1;
-	for (size_t i = 0; i < len; i += unit) {
+	if (sim->cutting)
+		torn = pv_wire_random(&sim->random) % (len / unit) * unit;
+	for (size_t i = 0; i < len && !sim->dark; i += unit) {
 		uint32_t a = at + (uint32_t)i;
+		uint8_t *p = sim->flash + (a - sim->flash_base);
 		struct pv_sector s;
 
 		if (!pv_chip_sector(sim->chip, a, &s) ||
-		    is_protected(sim, s.number) ||
-		    program_unit(sim, sim->flash + (a - sim->flash_base),
-			data + i, unit) != 0)
+		    is_protected(sim, s.number)) {
+			r = -1;
+			continue;
+		}
+		spend(sim, UINT64_C(1000) * typical(t->write_unit_typ_us,
+						t->write_unit_max_us));
+		if (i == torn)
+			tear_unit(sim, p, data + i, unit);
+		else if (program_unit(sim, p, data + i, unit) != 0)
 			r = -1;
 	}
-	return r;
+	return sim->dark ? -1 : r;
 }
 
 static int
@@ -310,15 +356,33 @@ do_sector(void *ctx, uint32_t addr, struct pv_dev_sector *ret_s)
 	return 0;
 }
 
-static int
-do_erase(void *ctx, uint32_t number)
+/* The supply fails in an erase: part old, part erased, part neither. */
+static void
+tear_sector(struct pv_sim *sim, uint8_t *p, size_t size)
 {
-	struct pv_sim *sim = ctx;
+	size_t a = pv_wire_random(&sim->random) % size;
+	size_t b = a + pv_wire_random(&sim->random) % (size - a);
+
+	memset(p, sim->chip->erased, a);
+	for (size_t i = a; i < b; i++)
+		p[i] = (uint8_t)pv_wire_random(&sim->random);
+	sim->dark = true;
+}
+
+struct place {
+	uint8_t *p;
+	uint32_t size, ms;
+};
+
+/* Sector by number; false past the end. */
+static bool
+find_sector(const struct pv_sim *sim, uint32_t number, struct place *ret)
+{
 	const struct pv_chip *chip = sim->chip;
+	uint32_t ms =
+	    typical(chip->times.sector_erase_typ, chip->times.sector_erase_max);
 	uint32_t n = 0;
 
-	if (is_protected(sim, number))
-		return -1;
 	for (size_t b = 0; b < chip->n_banks; b++) {
 		uint32_t at = chip->banks[b].base;
 
@@ -328,15 +392,93 @@ do_erase(void *ctx, uint32_t number)
 
 			if (number - n < gr->count) {
 				at += (number - n) * gr->size;
-				memset(sim->flash + (at - sim->flash_base),
-				    chip->erased, gr->size);
-				return 0;
+				ret->p = sim->flash + (at - sim->flash_base);
+				ret->size = gr->size;
+				ret->ms =
+				    gr->erase_typ != 0 ? gr->erase_typ : ms;
+				return true;
 			}
 			n += gr->count;
 			at += gr->count * gr->size;
 		}
 	}
+	return false;
+}
+
+/* Erase, but for the time it takes. Protected: refused. */
+static int
+wipe(struct pv_sim *sim, uint32_t number, const struct place *at, bool tear)
+{
+	if (sim->dark || is_protected(sim, number))
+		return -1;
+	if (number < PV_SIM_SECTORS)
+		sim->state.erases[number]++;
+	sim->erased_now++;
+	if (tear) {
+		tear_sector(sim, at->p, at->size);
+		return -1;
+	}
+	memset(at->p, sim->chip->erased, at->size);
 	return 0;
+}
+
+static int
+do_erase(void *ctx, uint32_t number)
+{
+	struct pv_sim *sim = ctx;
+	struct place at;
+	int r;
+
+	if (!find_sector(sim, number, &at))
+		return 0;
+	/* Of a list any sector may be the one the cut falls into. */
+	r = wipe(sim, number, &at,
+	    sim->cutting && pv_wire_random(&sim->random) % 2 == 0);
+	if (r == 0)
+		spend(sim, UINT64_C(1000000) * at.ms);
+	return r;
+}
+
+/* A mass erase works on all sectors at once, and so does a cut in it. */
+void
+pv_sim_mass_erase(struct pv_sim *sim, enum pv_an_erase what)
+{
+	const struct pv_chip *chip = sim->chip;
+	const struct pv_flash_times *t = &chip->times;
+	uint32_t mass = typical(t->mass_erase_typ, t->mass_erase_max);
+	uint64_t sum = 0;
+	uint32_t number = 0;
+	bool tear = sim->cutting;
+
+	for (size_t b = 0; b < chip->n_banks; b++) {
+		bool wanted = what == PV_AN_ERASE_ALL ||
+			      (what == PV_AN_ERASE_BANK1 && b == 0) ||
+			      (what == PV_AN_ERASE_BANK2 && b == 1);
+		uint32_t n = 0;
+
+		for (size_t g = 0; g < chip->banks[b].n_groups; g++)
+			n += chip->banks[b].groups[g].count;
+		for (uint32_t i = 0; i < n; i++, number++) {
+			struct place at;
+
+			if (!wanted || !find_sector(sim, number, &at))
+				continue;
+			sum += at.ms;
+			(void)wipe(sim, number, &at, tear);
+			/* Each is torn on its own, and then it is dark. */
+			if (tear)
+				sim->dark = false;
+		}
+	}
+	if (tear)
+		sim->dark = true;
+	spend(sim, UINT64_C(1000000) * (mass != 0 ? mass : sum));
+}
+
+bool
+pv_sim_flash_empty(const struct pv_sim *sim)
+{
+	return is_erased(sim, sim->flash, 4);
 }
 
 void

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 int
-pv_sim_signals_open(struct pv_sim_signals *s, struct pv_error *e)
+pv_sim_signals_open(struct pv_sim_signals *s, int more, struct pv_error *e)
 {
 	sigset_t set;
 
@@ -14,6 +14,8 @@ pv_sim_signals_open(struct pv_sim_signals *s, struct pv_error *e)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	if (more != 0)
+		sigaddset(&set, more);
 	if (sigprocmask(SIG_BLOCK, &set, &s->old) != 0)
 		return pv_fail_errno(e, PV_E_IO, errno, "blocking signals");
 	s->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

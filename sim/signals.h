@@ -12,8 +12,9 @@ struct pv_sim_signals {
 	sigset_t old;
 };
 
+/* `more`: one more signal that makes it readable, or 0. */
 PV_MUST_USE int pv_sim_signals_open(
-    struct pv_sim_signals *s, struct pv_error *e);
+    struct pv_sim_signals *s, int more, struct pv_error *e);
 /* Put the signals back as they were. */
 void pv_sim_signals_close(struct pv_sim_signals *s);
 

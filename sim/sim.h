@@ -20,9 +20,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "device/agent.h"
 #include "device/an3155.h"
+#include "sim/wire.h"
 #include <provisor/chip.h>
 #include <provisor/err.h>
 
@@ -33,7 +35,8 @@
 #define PV_SIM_RAM_MAX	    (64U << 20)
 #define PV_SIM_OPTIONS_MAX  4096U
 #define PV_SIM_OTP_MAX	    65536U
-#define PV_SIM_SECTOR_CODES 256U /* sector codes of 0x63 are bytes */
+#define PV_SIM_SECTORS	    4096U /* that erases are counted for */
+#define PV_SIM_SECTOR_CODES 256U  /* sector codes of 0x63 are bytes */
 
 /* What state.json says. */
 struct pv_sim_state {
@@ -54,9 +57,16 @@ struct pv_sim_state {
 	uint64_t starts;
 	uint64_t installs; /* finished */
 	uint64_t failures; /* installs failed, power cuts included */
-	uint64_t received; /* bytes */
+	/* The account of the line, since the chip was made. */
+	uint64_t received, sent; /* bytes */
 	uint64_t commands;
 	uint64_t nacks;
+	uint64_t syncs;
+	uint64_t retries;  /* two equal commands in a row */
+	uint64_t overruns; /* bytes lost in the receiver */
+	uint64_t programs; /* write units programmed */
+	uint64_t rewrites; /* write units that were not erased before */
+	uint32_t erases[PV_SIM_SECTORS]; /* by sector number */
 };
 
 /* install.c: how the last secure install ended, from the note */
@@ -75,6 +85,10 @@ PV_MUST_USE int pv_sim_state_read(
     const char *dir, struct pv_sim_state *ret_state, struct pv_error *e);
 PV_MUST_USE int pv_sim_state_write(
     const char *dir, const struct pv_sim_state *state, struct pv_error *e);
+/* The counters as members of a JSON object. */
+struct pv_json;
+void pv_sim_state_counters(
+    const struct pv_sim_state *state, struct pv_json *obj);
 
 /* create.c */
 struct pv_sim_create {
@@ -87,13 +101,53 @@ struct pv_sim_create {
 	bool agent;
 	bool allow_irreversible;
 	enum pv_agent_iv_add iv_add;
+	unsigned int rdp; /* 0, 1, 2 */
 };
 /* Make a new chip; a folder that holds one already is PV_E_EXISTS. */
 PV_MUST_USE int pv_sim_create(const struct pv_sim_create *c,
     struct pv_sim_state *ret_state, struct pv_error *e);
 
+/* quirks.c: how USART bootloaders differ; man/provisor-sim.1 lists them */
+enum pv_sim_quirk {
+	PV_SIM_Q_STRAY_ZERO,
+	PV_SIM_Q_DOUBLE_NACK,
+	PV_SIM_Q_SILENT_BAD_ADDRESS,
+	PV_SIM_Q_RESERVED_KILLS,
+	PV_SIM_Q_DROP_LONG_LIST,
+	PV_SIM_Q_NO_MASS_ERASE,
+	PV_SIM_Q_RESTART_AFTER_PROTECT,
+	PV_SIM_Q_RESTART_BEFORE_ACK,
+	PV_SIM_Q_UNPROTECT_ERASES_FIRST,
+	PV_SIM_Q_UNPROTECT_FAILS,
+	PV_SIM_Q_CHECKSUM,
+	PV_SIM_Q_CHECKSUM_ONE_ACK,
+	PV_SIM_Q_CHECKSUM_FIXED,
+	PV_SIM_Q_SPECIAL_ONE_ACK,
+	PV_SIM_Q_ECC_DAMAGE,
+	PV_SIM_Q_EMPTY_CHECK,
+	PV_SIM_Q_BYTE_TIMEOUT,
+	PV_SIM_QUIRKS,
+};
+/* The i-th name and what it does; NULL after the last. */
+const char *pv_sim_quirk_name(unsigned int i, const char **ret_what);
+PV_MUST_USE int pv_sim_quirk_parse(
+    const char *name, enum pv_sim_quirk *ret_quirk, struct pv_error *e);
+/* Those of a description, as bits 1 << enum pv_sim_quirk. */
+uint32_t pv_sim_quirks_of(const struct pv_chip *chip);
+
 /* chip.c: a chip under power */
 struct pv_sim;
+
+/* How a chip behaves in one run; all zero: as its description says. */
+struct pv_sim_setup {
+	uint32_t quirks;     /* all of them: start from pv_sim_quirks_of */
+	double time_scale;   /* of the times of flash; 0: they take none */
+	bool boot0_low;	     /* the boot pins choose the main flash */
+	const char *go_text; /* what a started program says, or NULL */
+	FILE *transcript;    /* a line per command, or NULL; borrowed */
+	uint64_t seed;	     /* of torn writes */
+};
+
 /*
  * Lock the folder (PV_E_LINK when another process runs this chip), map its
  * memories, and start: an install cut off by the loss of power is erased
@@ -101,11 +155,34 @@ struct pv_sim;
  */
 PV_MUST_USE int pv_sim_open(const char *dir, const struct pv_chip *chip,
     struct pv_sim **ret_sim, struct pv_error *e);
+/* The same with other behavior; `setup` is copied. */
+PV_MUST_USE int pv_sim_open_as(const char *dir, const struct pv_chip *chip,
+    const struct pv_sim_setup *setup, struct pv_sim **ret_sim,
+    struct pv_error *e);
 /* Bytes from the host. */
 void pv_sim_feed(struct pv_sim *sim, const uint8_t *data, size_t len);
 /* Answers waiting to be sent; borrowed until the next feed. */
 const uint8_t *pv_sim_output(const struct pv_sim *sim, size_t *ret_len);
 void pv_sim_output_clear(struct pv_sim *sim);
+/* Answers go to `emit` as they are made, restarts are told. */
+void pv_sim_connect(struct pv_sim *sim, void *ctx,
+    void (*emit)(void *ctx, const uint8_t *data, size_t len),
+    void (*restarted)(void *ctx));
+/* Time spent in flash since the start, nanoseconds of the part. */
+int64_t pv_sim_busy_ns(const struct pv_sim *sim);
+bool pv_sim_synced(const struct pv_sim *sim);
+bool pv_sim_mid_frame(const struct pv_sim *sim);
+void pv_sim_overrun(struct pv_sim *sim); /* count one */
+/* The reset pin, or the byte time-out: restart. */
+void pv_sim_reset(struct pv_sim *sim);
+/*
+ * The power goes in the midst of the next flash operation, or after this call
+ * of pv_sim_feed: an erased sector is in part old, erased and garbage, one
+ * write unit is torn, and nothing after that changes anything on disk.
+ */
+void pv_sim_power_cut(struct pv_sim *sim);
+/* Write the counters to state.json. */
+PV_MUST_USE int pv_sim_sync(struct pv_sim *sim, struct pv_error *e);
 /* 0, or the fault that stopped the chip (its folder cannot be written). */
 PV_MUST_USE int pv_sim_fault(const struct pv_sim *sim, struct pv_error *e);
 const struct pv_sim_state *pv_sim_state(const struct pv_sim *sim);
@@ -122,7 +199,10 @@ int pv_sim_options_level(
 
 /* line.c */
 struct pv_sim_line {
-	const char *link; /* symbolic link to make */
+	const char *link;	    /* symbolic link to make */
+	struct pv_wire_config wire; /* all zero: as fast as can be */
+	bool baud_of_port; /* the rate is what the client sets its end to */
+	struct pv_wire_noise noise;
 	bool has_unplug;
 	uint64_t unplug; /* hang up after this many bytes */
 	bool has_powercut;
@@ -132,11 +212,11 @@ struct pv_sim_line {
 	void *ctx;
 };
 enum pv_sim_end {
-	PV_SIM_STOPPED,	  /* SIGTERM, SIGINT or SIGHUP */
+	PV_SIM_STOPPED,	  /* SIGTERM, SIGINT or SIGHUP; SIGUSR1 resets */
 	PV_SIM_UNPLUGGED, /* as the fault said */
 	PV_SIM_POWERCUT,  /* leave the process at once, without clean-up */
 };
-/* "unplug@N" or "powercut@N", ',' between; PV_E_USAGE for anything else. */
+/* faults.c: "unplug@N,drop=P,..."; PV_E_USAGE for anything unknown. */
 PV_MUST_USE int pv_sim_faults_parse(
     const char *text, struct pv_sim_line *line, struct pv_error *e);
 PV_MUST_USE int pv_sim_serve(struct pv_sim *sim, const struct pv_sim_line *line,

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define FORMAT	  "provisor-sim/1"
-#define STATE_MAX 65536U
+#define STATE_MAX 262144U
 
 static const char *const iv_names[] = { "be96", "le32-hi", "le32-lo" };
 #define N_IV (sizeof iv_names / sizeof iv_names[0])
@@ -30,11 +30,64 @@ put_words(struct pv_json *root, const struct pv_sim_state *s)
 	}
 }
 
+/* The counters by name; the first six are in every state file. */
+#define N_COUNTERS	 12
+#define N_FIRST_COUNTERS 6
+struct counter {
+	const char *name;
+	size_t off;
+};
+#define COUNTER(member)                                        \
+	{                                                      \
+#member, offsetof(struct pv_sim_state, member) \
+	}
+static const struct counter counters[N_COUNTERS] = {
+	COUNTER(starts),
+	COUNTER(installs),
+	COUNTER(failures),
+	COUNTER(received),
+	COUNTER(commands),
+	COUNTER(nacks),
+	COUNTER(sent),
+	COUNTER(syncs),
+	COUNTER(retries),
+	COUNTER(overruns),
+	COUNTER(programs),
+	COUNTER(rewrites),
+};
+
+static uint64_t
+counter_get(const struct pv_sim_state *s, const struct counter *c)
+{
+	uint64_t v;
+
+	memcpy(&v, (const uint8_t *)s + c->off, sizeof v);
+	return v;
+}
+
+void
+pv_sim_state_counters(const struct pv_sim_state *s, struct pv_json *obj)
+{
+	struct pv_json *erases;
+	char name[16];
+
+	for (size_t i = 0; i < N_COUNTERS; i++)
+		pv_json_set_u64(
+		    obj, counters[i].name, counter_get(s, &counters[i]));
+	erases = pv_json_set_object(obj, "erases");
+	for (unsigned int i = 0; i < PV_SIM_SECTORS; i++) {
+		if (s->erases[i] == 0)
+			continue;
+		(void)snprintf(name, sizeof name, "%u", i);
+		pv_json_set_u64(erases, name, s->erases[i]);
+	}
+}
+
 int
 pv_sim_state_write(
     const char *dir, const struct pv_sim_state *s, struct pv_error *e)
 {
-	struct pv_json *root = pv_json_new_object(), *counters;
+	struct pv_json *root = pv_json_new_object();
 	char path[PV_SIM_PATH], *text = NULL, *line = NULL;
 	size_t len;
 	int r;
@@ -55,13 +108,7 @@ pv_sim_state_write(
 	pv_json_set_hex(root, "install_note", s->note, sizeof s->note);
 	if (s->running)
 		pv_json_set_addr(root, "running_at", s->running_at);
-	counters = pv_json_set_object(root, "counters");
-	pv_json_set_u64(counters, "starts", s->starts);
-	pv_json_set_u64(counters, "installs", s->installs);
-	pv_json_set_u64(counters, "failures", s->failures);
-	pv_json_set_u64(counters, "received", s->received);
-	pv_json_set_u64(counters, "commands", s->commands);
-	pv_json_set_u64(counters, "nacks", s->nacks);
+	pv_sim_state_counters(s, pv_json_set_object(root, "counters"));
 
 	r = pv_path_fit(path, sizeof path, dir, "state.json", e);
 	if (r == 0)
@@ -160,32 +207,53 @@ get_iv_add(
 }
 
 static int
+get_erases(const struct pv_json *c, struct pv_sim_state *s, struct pv_error *e)
+{
+	const struct pv_json *erases = pv_json_get(c, "erases");
+	uint64_t n = 0, v = 0;
+	int r;
+
+	if (erases == NULL)
+		return 0;
+	if (!pv_json_is_object(erases))
+		return pv_fail(e, PV_E_MALFORMED, "'erases' is not an object");
+	for (size_t i = 0; i < pv_json_count(erases); i++) {
+		r = pv_parse_u64(pv_json_name_at(erases, i), PV_SIM_SECTORS - 1,
+		    "a sector", &n, NULL);
+		if (r != 0)
+			return pv_fail(e, PV_E_MALFORMED,
+			    "'erases' counts a sector '%.20s'",
+			    pv_json_name_at(erases, i));
+		r = pv_json_value_u64(pv_json_at(erases, i), UINT32_MAX, &v, e);
+		if (r != 0)
+			return pv_wrap(e, "'erases'");
+		s->erases[n] = (uint32_t)v;
+	}
+	return 0;
+}
+
+static int
 get_counters(
     const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
 {
 	const struct pv_json *c = pv_json_get(root, "counters");
-	const struct {
-		const char *name;
-		uint64_t *value;
-	} rows[] = {
-		{ "starts", &s->starts },
-		{ "installs", &s->installs },
-		{ "failures", &s->failures },
-		{ "received", &s->received },
-		{ "commands", &s->commands },
-		{ "nacks", &s->nacks },
-	};
 
 	if (!pv_json_is_object(c))
 		return pv_fail(e, PV_E_MALFORMED, "'counters' is missing");
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		int r =
-		    pv_json_u64(c, rows[i].name, UINT64_MAX, rows[i].value, e);
+	for (size_t i = 0; i < N_COUNTERS; i++) {
+		uint64_t v = 0;
+		int r;
 
+		if (i < N_FIRST_COUNTERS)
+			r = pv_json_u64(c, counters[i].name, UINT64_MAX, &v, e);
+		else
+			r = pv_json_opt_u64(
+			    c, counters[i].name, UINT64_MAX, &v, e);
 		if (r != 0)
 			return r;
+		memcpy((uint8_t *)s + counters[i].off, &v, sizeof v);
 	}
-	return 0;
+	return get_erases(c, s, e);
 }
 
 static int

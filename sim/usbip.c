@@ -487,7 +487,7 @@ pv_sim_serve_usb(struct pv_sim *sim, const struct pv_sim_usb *u,
 	s->listener = s->client = -1;
 	r = pv_sim_usb_part(sim, u, part, e);
 	if (r == 0)
-		r = pv_sim_signals_open(&signals, e);
+		r = pv_sim_signals_open(&signals, 0, e);
 	if (r != 0)
 		goto out;
 	s->signals = signals.fd;

@@ -110,8 +110,8 @@ kill "$sim"
 sim_gone
 
 # Faults.
-expect 2 "no fault 'drop=1e-4'" 'an unknown fault is refused' -- \
-	provisor sim run "$T/chip" --usart "$T/tty" --faults drop=1e-4
+expect 2 "no fault 'smoke=1e-4'" 'an unknown fault is refused' -- \
+	provisor sim run "$T/chip" --usart "$T/tty" --faults smoke=1e-4
 expect 2 'not a byte count' 'unplug without a number' -- \
 	provisor sim run "$T/chip" --usart "$T/tty" --faults unplug@x
 expect 2 'nothing after' 'a comma too many' -- \
