@@ -130,8 +130,15 @@ $(PROGRAM): $(call objs,$(call srcs,cmd)) $(SIM_A) $(LIB_A)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
 
-$(B)/provisor.pc: src/provisor.pc.in VERSION
+# What depends on where things are installed is made again when that changes.
+PLACES := $(PREFIX) $(LIBDIR) $(INCLUDEDIR) $(DATADIR) $(VERSION)
+.PHONY: FORCE
+$(B)/places: FORCE
 	@mkdir -p $(@D)
+	@echo '$(PLACES)' | cmp -s - $@ || echo '$(PLACES)' > $@
+$(B)/cmd/main.o: $(B)/places
+
+$(B)/provisor.pc: src/provisor.pc.in $(B)/places
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@PKGS@|$(PKGS)|' $< > $@
