@@ -52,13 +52,19 @@ data_record(struct pv_record_parser *p, const struct pv_record *r,
 	size_t len = r->bytes[0];
 
 	/*
-	 * The specification wraps such a record to the start of its segment.
-	 * No linker writes one, so it is a sign of damage.
+	 * The specification wraps such a record to the start of its segment;
+	 * some tools do, objcopy does not. No linker writes one. After an
+	 * extended linear address, or after no address record at all, the
+	 * offset counts on past 64 KiB, as it does in objcopy.
 	 */
-	if (p->segmented && offset + len > 0x10000)
-		return pv_record_fail(p, r->line, e,
+	if (p->segmented && offset + len > 0x10000) {
+		(void)pv_record_fail(p, r->line, e,
 		    "data at 0x%08llx runs past the end of its 64 KiB segment",
 		    (unsigned long long)p->base + offset);
+		return pv_hint(e, "programs differ in where its last bytes go: "
+				  "write the file with linear addresses "
+				  "(record type 04)");
+	}
 	return pv_records_data(
 	    p, r, p->base + offset, r->bytes + IHEX_HEAD, len, e);
 }

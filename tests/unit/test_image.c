@@ -387,6 +387,8 @@ test_corrupt(void **state)
 		must_refuse(img, path, corrupt[i].code, corrupt[i].words);
 		/* every message names the file */
 		assert_non_null(strstr(err.msg, path));
+		if (strcmp(corrupt[i].file, "ihex/segment-end.hex") == 0)
+			assert_non_null(strstr(err.hint, "record type 04"));
 	}
 	pv_image_free(img);
 }
