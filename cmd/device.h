@@ -42,6 +42,9 @@ int pv_device_unprotect(
 unsigned int pv_device_list_usb(struct pv_app *app, struct pv_json *ports);
 PV_MUST_USE int pv_device_info_usb(
     struct pv_app *app, struct pv_target *t, struct pv_error *e);
+/* Where the option bytes are by the device's own map. */
+PV_MUST_USE int pv_device_option_area(const struct pv_target *t,
+    uint32_t *ret_base, size_t *ret_len, struct pv_error *e);
 /* Does a path end in ".dfu"? */
 bool pv_device_wants_dfuse(const char *path);
 /* Write what was read as a DfuSe file of one target. */

@@ -33,19 +33,55 @@ rdp_level(uint8_t b)
 static int
 need_area(const struct pv_target *t, struct options *o, struct pv_error *e)
 {
-	if (!t->chip->has_option_area) {
+	uint32_t base = 0;
+	size_t len = 0;
+
+	/* A device on USB says itself where they are. */
+	if (t->dfu != NULL) {
+		int r = pv_device_option_area(t, &base, &len, e);
+
+		if (r != 0)
+			return r;
+	} else if (!t->chip->has_option_area) {
 		(void)pv_fail(e, PV_E_UNSUPPORTED,
 		    "the chip description of the %s has no option area",
 		    t->chip->title);
 		return pv_hint(
 		    e, "add 'option_bytes' with base and size to it");
 	}
-	o->base = t->chip->option_area.base;
-	o->len = t->chip->option_area.size;
+	o->base = t->dfu != NULL ? base : t->chip->option_area.base;
+	o->len = t->dfu != NULL ? len : t->chip->option_area.size;
 	if (o->len > AREA_MAX)
 		return pv_fail(e, PV_E_UNSUPPORTED,
 		    "%zu option bytes do not fit into one frame", o->len);
 	return 0;
+}
+
+static int
+read_area(const struct pv_target *t, struct options *o, struct pv_error *e)
+{
+	if (t->dfu != NULL)
+		return pv_dfu_read(t->dfu, o->base, o->old, o->len, e);
+	return pv_usart_read_options(t->u, o->old, o->len, e);
+}
+
+static int
+write_area(const struct pv_target *t, const struct options *o,
+    bool *ret_protected, struct pv_error *e)
+{
+	int r;
+
+	if (t->dfu == NULL)
+		return pv_usart_write_options(
+		    t->u, o->now, o->len, ret_protected, e);
+	r = pv_dfu_write_options(t->dfu, o->base, o->now, o->len, e);
+	/* Its restart was seen; it only refuses to be read now. */
+	if (r == PV_E_PROTECTED) {
+		*ret_protected = true;
+		pv_error_clear(e);
+		r = 0;
+	}
+	return r;
 }
 
 /* --- what is to be set ----------------------------------------------------------- */
@@ -215,7 +251,7 @@ options(struct pv_app *app, const char *const *set, bool yes,
 
 	r = need_area(t, &o, e);
 	if (r == 0)
-		r = pv_usart_read_options(t->u, o.old, o.len, e);
+		r = read_area(t, &o, e);
 	if (r != 0)
 		return r;
 	memcpy(o.now, o.old, o.len);
@@ -224,8 +260,7 @@ options(struct pv_app *app, const char *const *set, bool yes,
 		if (r == 0)
 			r = check_locks(&o, t->chip, yes, e);
 		if (r == 0)
-			r = pv_usart_write_options(
-			    t->u, o.now, o.len, &protected, e);
+			r = write_area(t, &o, &protected, e);
 		if (r != 0)
 			return r;
 	}
@@ -263,7 +298,8 @@ pv_device_options(
 
 	r = pv_options(app, table, argc, argv, 0, 0, &args, e);
 	if (r == 0)
-		r = pv_target_open(app, &to, true, &t, e);
+		r = pv_target_open(
+		    app, &to, PV_TARGET_NEED_CHIP | PV_TARGET_USB, &t, e);
 	if (r != 0)
 		return r;
 	r = options(app, set, yes != 0, &t, e);

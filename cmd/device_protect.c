@@ -190,11 +190,18 @@ pv_device_unprotect(
 		    "to keep some, protect those again with 'device protect "
 		    "--sectors'");
 	}
-	r = pv_target_open(app, &to, true, &t, e);
+	/* On USB write protection is a matter of the option bytes. */
+	r = pv_target_open(app, &to,
+	    PV_TARGET_NEED_CHIP | (sectors == NULL ? PV_TARGET_USB : 0U), &t,
+	    e);
 	if (r != 0)
 		return r;
-	r = sectors != NULL ? pv_usart_write_unprotect(t.u, e)
-			    : pv_usart_readout_unprotect(t.u, e);
+	if (t.dfu != NULL)
+		r = pv_dfu_read_unprotect(t.dfu, e);
+	else if (sectors != NULL)
+		r = pv_usart_write_unprotect(t.u, e);
+	else
+		r = pv_usart_readout_unprotect(t.u, e);
 	if (r == 0 && sectors != NULL)
 		r = report(app, &t, "write-unprotect", false,
 		    "the chip acknowledged that no sector is write-protected",

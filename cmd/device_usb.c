@@ -198,6 +198,35 @@ pv_device_info_usb(struct pv_app *app, struct pv_target *t, struct pv_error *e)
 	return pv_out_json(app, root, e);
 }
 
+/* --- option bytes ------------------------------------------------------------------- */
+
+int
+pv_device_option_area(const struct pv_target *t, uint32_t *ret_base,
+    size_t *ret_len, struct pv_error *e)
+{
+	const struct pv_dfu_info *i = NULL;
+	uint64_t base = 0, size = 0;
+	int r;
+
+	r = pv_dfu_info(t->dfu, &i, e);
+	if (r != 0)
+		return r;
+	for (size_t k = 0; k < i->n_memories; k++) {
+		const struct pv_dfu_memory *m = &i->memories[k];
+
+		if (!m->usable || strncmp(m->map.name, "Option", 6) != 0 ||
+		    !pv_dfu_map_piece(
+			&m->map, m->map.segments[0].base, &base, &size))
+			continue;
+		/* Where there are two areas, the first is meant. */
+		*ret_base = (uint32_t)base;
+		*ret_len = (size_t)size;
+		return 0;
+	}
+	return pv_fail(e, PV_E_UNSUPPORTED, "%s shows no option bytes on USB",
+	    t->usb->port);
+}
+
 /* --- DfuSe files -------------------------------------------------------------------- */
 
 bool

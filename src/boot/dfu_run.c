@@ -23,7 +23,7 @@
 #define IDLE_ROUNDS 10U
 #define STALLS_MAX  3U	 /* GETSTATUS refused in a row during an erase */
 #define ZERO_POLLS  100U /* busy with a poll time of 0 */
-#define ABSURD_MAX  3U
+#define ABSURD_MAX  1U	 /* once may be a mistake */
 #define SLICE	    100
 
 static const char *const status_names[] = { "OK", "errTARGET", "errFILE",

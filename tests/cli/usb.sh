@@ -29,6 +29,7 @@ usb_run() {
 	_name=$1
 	shift
 	rm -f "$T/$_name.port"
+	: >"$T/$_name.log"
 	provisor sim run "$T/$_name" --usbip 0 "$@" >"$T/$_name.log" 2>&1 \
 		</dev/null &
 	echo $! >"$T/$_name.pid"
