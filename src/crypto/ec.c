@@ -11,7 +11,6 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -19,9 +18,8 @@
 
 #include <provisor/secret.h>
 
-#define CURVE	"prime256v1"
-#define PEM_MAX 65536U
-#define POINT	(1U + PV_EC_PUBLIC) /* 0x04, X, Y: SEC 1 section 2.3.3 */
+#define CURVE "prime256v1"
+#define POINT (1U + PV_EC_PUBLIC) /* 0x04, X, Y: SEC 1 section 2.3.3 */
 
 struct pv_ec_key {
 	EVP_PKEY *pkey;
@@ -122,44 +120,16 @@ pkey_public(
 	return r;
 }
 
-/* A key in a public-key or certificate PEM. */
-static EVP_PKEY *
-parse_public(const uint8_t *text, size_t len)
-{
-	BIO *bio = BIO_new_mem_buf(text, (int)len);
-	EVP_PKEY *pkey = NULL;
-	X509 *cert;
-
-	if (bio == NULL)
-		return NULL;
-	pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
-	if (pkey == NULL && BIO_reset(bio) == 1) {
-		cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-		if (cert != NULL)
-			pkey = X509_get_pubkey(cert);
-		X509_free(cert);
-	}
-	BIO_free(bio);
-	ERR_clear_error();
-	return pkey;
-}
-
 int
 pv_ec_read_public_pem(
     const char *path, uint8_t ret_pub[PV_EC_PUBLIC], struct pv_error *e)
 {
-	uint8_t *text = NULL, pub[PV_EC_PUBLIC];
-	size_t len = 0;
-	EVP_PKEY *pkey;
+	uint8_t pub[PV_EC_PUBLIC];
+	EVP_PKEY *pkey = NULL;
 	int r;
 
-	if ((r = pv_file_read(path, PEM_MAX, &text, &len, e)) != 0)
+	if ((r = pv_ossl_read_public(path, &pkey, e)) != 0)
 		return r;
-	pkey = parse_public(text, len);
-	free(text);
-	if (pkey == NULL)
-		return pv_fail(e, PV_E_MALFORMED,
-		    "'%s' holds no PEM public key or certificate", path);
 	if ((r = pkey_public(pkey, pub, e)) != 0)
 		(void)pv_wrap(e, "'%s'", path);
 	else
@@ -274,41 +244,19 @@ out:
 	return r;
 }
 
-/* Never ask on a terminal: an encrypted file is an error here. */
-static int
-no_passphrase(char *buf, int size, int rwflag, void *ctx)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)ctx;
-	return -1;
-}
-
 int
 pv_ec_read_pem(const char *path, struct pv_ec_key **ret_k, struct pv_error *e)
 {
-	uint8_t *text = NULL, pub[PV_EC_PUBLIC];
-	size_t len = 0;
+	uint8_t pub[PV_EC_PUBLIC];
 	EVP_PKEY *pkey = NULL;
-	BIO *bio;
 	int r;
 
-	if ((r = pv_file_read(path, PEM_MAX, &text, &len, e)) != 0)
+	if ((r = pv_ossl_read_private(path, &pkey, e)) != 0)
 		return r;
-	bio = BIO_new_mem_buf(text, (int)len);
-	if (bio != NULL)
-		pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-	BIO_free(bio);
-	pv_wipe(text, len);
-	free(text);
-	ERR_clear_error();
-	if (pkey == NULL)
-		return pv_fail(e, PV_E_MALFORMED,
-		    "'%s' holds no unencrypted PEM private key", path);
-	if (pkey_public(pkey, pub, e) != 0) {
+	if ((r = pkey_public(pkey, pub, e)) != 0) {
 		EVP_PKEY_free(pkey);
-		return pv_wrap(e, "'%s'", path);
+		(void)pv_wrap(e, "'%s'", path);
+		return r;
 	}
 	return adopt(pkey, ret_k, e);
 }

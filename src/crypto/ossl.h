@@ -1,11 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How every file here reports an OpenSSL fault. */
+/* What the files of this folder share of OpenSSL. */
 #ifndef PV_OSSL_H
 #define PV_OSSL_H
+
+#include <openssl/evp.h>
 
 #include <provisor/err.h>
 
 /* Empties OpenSSL's error queue into the message; code PV_E_INTERNAL. */
 int pv_ossl_fail(struct pv_error *e, const char *what);
+
+/*
+ * The key of a PEM file: an unencrypted private key (never asks for a
+ * passphrase), or a public key or the key of a certificate. PV_E_MALFORMED when
+ * the file holds none. The caller frees *ret_pkey with EVP_PKEY_free.
+ */
+PV_MUST_USE int pv_ossl_read_private(
+    const char *path, EVP_PKEY **ret_pkey, struct pv_error *e);
+PV_MUST_USE int pv_ossl_read_public(
+    const char *path, EVP_PKEY **ret_pkey, struct pv_error *e);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/sigkey.h"
 
-#include "base/file.h"
 #include "crypto/digest.h"
 #include "crypto/ec_sig.h"
 #include "crypto/ossl.h"
@@ -16,8 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PEM_MAX 65536U
-#define ED_SIG	64U
+#define ED_SIG 64U
 
 struct pv_pubkey {
 	EVP_PKEY *pkey;
@@ -75,59 +73,40 @@ find_alg(const EVP_PKEY *pkey, enum pv_sig_alg *ret_alg)
 	return 1;
 }
 
-/* --- public keys ----------------------------------------------------------- */
-
-static EVP_PKEY *
-parse_public(const uint8_t *text, size_t len)
+/* Take over the key of a file, if it is of a kind we sign with. */
+static int
+adopt(struct pv_pubkey *k, EVP_PKEY *pkey, const char *path, struct pv_error *e)
 {
-	BIO *bio = BIO_new_mem_buf(text, (int)len);
-	EVP_PKEY *pkey = NULL;
-	X509 *cert;
-
-	if (bio == NULL)
-		return NULL;
-	pkey = PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
-	if (pkey == NULL && BIO_reset(bio) == 1) {
-		cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-		if (cert != NULL)
-			pkey = X509_get_pubkey(cert);
-		X509_free(cert);
+	if (!find_alg(pkey, &k->alg)) {
+		EVP_PKEY_free(pkey);
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "'%s' is no key of P-256, P-384 or Ed25519", path);
 	}
-	BIO_free(bio);
-	ERR_clear_error();
-	return pkey;
+	k->pkey = pkey;
+	return 0;
 }
+
+/* --- public keys ----------------------------------------------------------- */
 
 int
 pv_pubkey_read_pem(
     const char *path, struct pv_pubkey **ret_k, struct pv_error *e)
 {
 	struct pv_pubkey *k;
-	uint8_t *text = NULL;
-	size_t len = 0;
-	EVP_PKEY *pkey;
-	enum pv_sig_alg alg;
-	int r = pv_file_read(path, PEM_MAX, &text, &len, e);
+	EVP_PKEY *pkey = NULL;
+	int r = pv_ossl_read_public(path, &pkey, e);
 
 	if (r != 0)
 		return r;
-	pkey = parse_public(text, len);
-	free(text);
-	if (pkey == NULL)
-		return pv_fail(e, PV_E_MALFORMED,
-		    "'%s' holds no PEM public key or certificate", path);
-	if (!find_alg(pkey, &alg)) {
-		EVP_PKEY_free(pkey);
-		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "'%s' is no key of P-256, P-384 or Ed25519", path);
-	}
 	k = calloc(1, sizeof(*k));
 	if (k == NULL) {
 		EVP_PKEY_free(pkey);
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	}
-	k->pkey = pkey;
-	k->alg = alg;
+	if ((r = adopt(k, pkey, path, e)) != 0) {
+		free(k);
+		return r;
+	}
 	*ret_k = k;
 	return 0;
 }
@@ -249,53 +228,25 @@ pv_pubkey_verify(const struct pv_pubkey *k, const void *msg, size_t len,
 
 /* --- key pairs ------------------------------------------------------------- */
 
-/* Never ask on a terminal: an encrypted file is an error here. */
-static int
-no_passphrase(char *buf, int size, int rwflag, void *ctx)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)ctx;
-	return -1;
-}
-
 int
 pv_sigkey_read_pem(
     const char *path, struct pv_sigkey **ret_k, struct pv_error *e)
 {
 	struct pv_sigkey *k;
-	enum pv_sig_alg alg;
 	EVP_PKEY *pkey = NULL;
-	uint8_t *text = NULL;
-	size_t len = 0;
-	BIO *bio;
-	int r = pv_file_read(path, PEM_MAX, &text, &len, e);
+	int r = pv_ossl_read_private(path, &pkey, e);
 
 	if (r != 0)
 		return r;
-	bio = BIO_new_mem_buf(text, (int)len);
-	if (bio != NULL)
-		pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-	BIO_free(bio);
-	pv_wipe(text, len);
-	free(text);
-	ERR_clear_error();
-	if (pkey == NULL)
-		return pv_fail(e, PV_E_MALFORMED,
-		    "'%s' holds no unencrypted PEM private key", path);
-	if (!find_alg(pkey, &alg)) {
-		EVP_PKEY_free(pkey);
-		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "'%s' is no key of P-256, P-384 or Ed25519", path);
-	}
 	k = calloc(1, sizeof(*k));
 	if (k == NULL) {
 		EVP_PKEY_free(pkey);
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	}
-	k->pub.pkey = pkey;
-	k->pub.alg = alg;
+	if ((r = adopt(&k->pub, pkey, path, e)) != 0) {
+		free(k);
+		return r;
+	}
 	*ret_k = k;
 	return 0;
 }
