@@ -39,6 +39,8 @@ static void
 write_event(const struct pv_sim *sim, const struct pv_an_event *event)
 {
 	FILE *f = sim->setup.transcript;
+	/* Refused at its opcode a command has neither. */
+	bool frames = event->addr != 0 || event->count != 0;
 	size_t n = sizeof names / sizeof names[0], i = 0;
 
 	while (i < n && names[i].opcode != event->opcode)
@@ -50,17 +52,17 @@ write_event(const struct pv_sim *sim, const struct pv_an_event *event)
 		return;
 	}
 	(void)fputs(names[i].name, f);
-	if (event->opcode == PV_AN_SPECIAL ||
-	    event->opcode == PV_AN_EXT_SPECIAL)
+	if (event->sub != 0)
 		(void)fprintf(f, " 0x%04x", (unsigned int)event->sub);
-	if (names[i].addr)
+	if (names[i].addr && frames)
 		(void)fprintf(f, " 0x%08" PRIx32, event->addr);
 	if (event->code != 0)
 		(void)fprintf(f, " 0x%04" PRIx32, event->code);
-	else if (names[i].count)
+	else if (names[i].count && frames)
 		(void)fprintf(f, " %" PRIu32, event->count);
 	(void)fprintf(f, " %s", ends[event->end]);
-	if (event->opcode == PV_AN_ERASE || event->opcode == PV_AN_EXT_ERASE)
+	if (event->end == PV_AN_END_OK &&
+	    (event->opcode == PV_AN_ERASE || event->opcode == PV_AN_EXT_ERASE))
 		(void)fprintf(f, " erased=%" PRIu64, sim->erased_now);
 	(void)fputc('\n', f);
 }
