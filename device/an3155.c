@@ -193,7 +193,7 @@ do_get(struct pv_an *m)
 {
 	const struct pv_an_config *c = m->config;
 
-	pv_an_emit_byte(m, (uint8_t)c->n_opcodes);
+	pv_an_emit_byte(m, c->huge_sizes ? 0xff : (uint8_t)c->n_opcodes);
 	pv_an_emit_byte(m, c->version);
 	pv_an_emit(m, c->opcodes, c->n_opcodes);
 	pv_an_ack_done(m);
@@ -213,6 +213,8 @@ do_get_id(struct pv_an *m)
 {
 	uint8_t answer[3] = { 1, 0, 0 };
 
+	if (m->config->huge_sizes)
+		answer[0] = 0xff;
 	pv_put_u16be(answer + 1, m->config->device_id);
 	pv_an_emit(m, answer, sizeof answer);
 	pv_an_ack_done(m);
@@ -294,11 +296,13 @@ special_run(struct pv_an *m)
 
 	m->specials->run(m->specials->ctx, s);
 	if (s->opcode == PV_AN_SPECIAL) {
-		pv_put_u16be(len, (uint16_t)s->out_len);
+		pv_put_u16be(
+		    len, m->config->huge_sizes ? 0xffff : (uint16_t)s->out_len);
 		pv_an_emit(m, len, 2);
 		pv_an_emit(m, s->out, s->out_len);
 	}
-	pv_put_u16be(len, (uint16_t)s->status_len);
+	pv_put_u16be(
+	    len, m->config->huge_sizes ? 0xffff : (uint16_t)s->status_len);
 	pv_an_emit(m, len, 2);
 	pv_an_emit(m, s->status, s->status_len);
 	again = s->restart;
@@ -495,6 +499,10 @@ start_command(struct pv_an *m)
 	}
 	if ((opcode == PV_AN_SPECIAL || opcode == PV_AN_EXT_SPECIAL) &&
 	    (m->specials == NULL || m->specials->known == NULL)) {
+		pv_an_nack_done(m);
+		return;
+	}
+	if (m->config->refuses_all) {
 		pv_an_nack_done(m);
 		return;
 	}

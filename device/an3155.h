@@ -137,6 +137,8 @@ struct pv_an_config {
 	bool reserved_kills;	 /* as before V2.2, whatever the version */
 	bool no_mass_erase;	 /* NACK to the mass-erase codes */
 	bool erase_before_ack;	 /* 92: ACK, erase, then ACK or NACK */
+	bool refuses_all;	 /* NACK to every command */
+	bool huge_sizes;	 /* counts of answers are as large as can be */
 	bool special_one_ack;	 /* 51: one ACK for both packets */
 };
 

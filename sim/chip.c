@@ -139,6 +139,8 @@ do_restart(void *ctx)
 	if (sim->dark)
 		return;
 	pv_sim_account_text(sim, "restart");
+	if (pv_sim_has(sim, PV_SIM_Q_OTHER_ID))
+		sim->config.device_id ^= 1;
 	if (sim->restarted != NULL)
 		sim->restarted(sim->line);
 	pv_sim_start(sim);
@@ -185,6 +187,8 @@ apply_quirks(struct pv_sim *sim)
 	c->erase_before_ack = pv_sim_has(sim, PV_SIM_Q_UNPROTECT_ERASES_FIRST);
 	c->short_checksum = pv_sim_has(sim, PV_SIM_Q_CHECKSUM_ONE_ACK);
 	c->fixed_crc = pv_sim_has(sim, PV_SIM_Q_CHECKSUM_FIXED);
+	c->refuses_all = pv_sim_has(sim, PV_SIM_Q_REFUSES_ALL);
+	c->huge_sizes = pv_sim_has(sim, PV_SIM_Q_HUGE_SIZES);
 	c->special_one_ack = pv_sim_has(sim, PV_SIM_Q_SPECIAL_ONE_ACK);
 	if (pv_sim_has(sim, PV_SIM_Q_CHECKSUM))
 		add_opcode(c, PV_AN_CHECKSUM);

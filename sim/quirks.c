@@ -42,6 +42,12 @@ static const struct {
 	    "first programming stays in the bootloader (with --boot0 low)" },
 	[PV_SIM_Q_BYTE_TIMEOUT] = { "byte-timeout",
 	    "restarts when the rest of a frame does not come within 1 s" },
+	[PV_SIM_Q_REFUSES_ALL] = { "refuses-all",
+	    "broken: NACK to every command" },
+	[PV_SIM_Q_HUGE_SIZES] = { "huge-sizes",
+	    "broken: the counts in answers are as large as can be" },
+	[PV_SIM_Q_OTHER_ID] = { "other-id",
+	    "broken: another device id after each restart" },
 };
 
 const char *

@@ -126,6 +126,9 @@ enum pv_sim_quirk {
 	PV_SIM_Q_ECC_DAMAGE,
 	PV_SIM_Q_EMPTY_CHECK,
 	PV_SIM_Q_BYTE_TIMEOUT,
+	PV_SIM_Q_REFUSES_ALL,
+	PV_SIM_Q_HUGE_SIZES,
+	PV_SIM_Q_OTHER_ID,
 	PV_SIM_QUIRKS,
 };
 /* The i-th name and what it does; NULL after the last. */

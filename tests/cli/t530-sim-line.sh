@@ -310,6 +310,23 @@ sleep 1.3
 say 'it restarted' 7F 79
 off
 
+# Broken chips: the driver ends in bounded time with the code of a device.
+for q in '--quirk refuses-all' '--quirk huge-sizes' '--faults flip-out=1' \
+	'--faults drop-out=1'; do
+	# shellcheck disable=SC2086
+	run_chip f407 $q
+	expect 7 '' "the driver gives up on $q" -- timeout 60 \
+		provisor device info --port "usart:$T/tty"
+	off
+done
+run_chip f407 --quirk other-id
+plug
+say 'sync' 7F 79
+say 'its id' 02FD '79 01 04 13 79'
+say 'a restart' '738C' '79 79'
+say 'another id' '7F 02FD' '79 79 01 04 12 79'
+off
+
 # What is refused.
 expect 2 "no quirk 'odd'" 'an unknown quirk' -- \
 	provisor sim run "$T/open" --usart "$T/tty2" --quirk odd

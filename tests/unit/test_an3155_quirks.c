@@ -120,6 +120,29 @@ test_special_one_ack(void **state)
 }
 
 static void
+test_refuses_all(void **state)
+{
+	struct bench *b = *state;
+
+	b->config.refuses_all = true;
+	talk(b, "00 FF 02 FD 92 6D", "1F 1F 1F");
+	assert_int_equal(b->m.commands, 0);
+}
+
+static void
+test_huge_sizes(void **state)
+{
+	struct bench *b = *state;
+
+	list_opcode(b, 0x50);
+	b->config.huge_sizes = true;
+	talk(b, "00 FF", "79 FF 31 00 01 02 11 21 31 44 63 73 82 92 50 79");
+	talk(b, "02 FD", "79 FF 04 13 79");
+	talk(b, "50 AF 12 34 26 00 01 AB AA",
+	    "79 79 79 FF FF AB FF FF AA 00 79");
+}
+
+static void
 test_mid_frame(void **state)
 {
 	struct bench *b = *state;
@@ -283,6 +306,8 @@ main(void)
 		T(test_restart_before_ack),
 		T(test_erase_before_ack),
 		T(test_special_one_ack),
+		T(test_refuses_all),
+		T(test_huge_sizes),
 		T(test_mid_frame),
 		T(test_account_open),
 		T(test_account_protected),
