@@ -127,7 +127,7 @@ string_descriptor(
 	else if (s == NULL)
 		return 0;
 	else
-		for (size_t i = 0; s[i] != '\0' && i < PV_DD_TEXT - 2; i++) {
+		for (size_t i = 0; i < PV_DD_TEXT - 2 && s[i] != '\0'; i++) {
 			pv_wr_u8(&w, (uint8_t)s[i]);
 			if (!bytes)
 				pv_wr_u8(&w, 0);

@@ -258,7 +258,7 @@ static int
 look(struct pv_dfu *d, uint32_t addr, const uint8_t *data, uint16_t len,
     enum found *ret_found, struct pv_error *e)
 {
-	uint8_t got[PV_DFU_BLOCK];
+	uint8_t got[PV_DFU_BLOCK] = { 0 };
 	int rc;
 
 	if ((rc = read_block(d, addr, got, len, e)) != 0)

@@ -10,6 +10,9 @@
 #   count NAME FIELD           a counter of the client that left last
 
 UMOCK="$TOP/tests/usb/umock_usbip.py"
+# umockdev is preloaded before the runtime of the address sanitizer.
+ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
+export ASAN_OPTIONS
 
 # The front end itself says (exit code 77) when a package is missing.
 usb_need() {
