@@ -32,6 +32,8 @@
  * as sent that much earlier, so that the line stays as fast as the real one.
  */
 #define LATE_MAX_NS INT64_C(20000000)
+/* The same for our own waking by its bytes, as timers show it. */
+#define WAKE_MAX_NS INT64_C(200000)
 
 struct line {
 	int master, slave, signals, timer;
@@ -42,6 +44,7 @@ struct line {
 	struct pv_sim *sim;
 	struct pv_wire wire;
 	int64_t late; /* of the last answer handed over */
+	int64_t wake; /* from an event to our reading the clock, on average */
 	bool unsaved;
 };
 
@@ -271,6 +274,12 @@ wait_for(struct line *l, short events, int64_t until, enum woken *ret_w,
 	if (p[2].revents != 0 &&
 	    read(l->timer, &ticks, sizeof ticks) != (ssize_t)sizeof ticks)
 		ticks = 0; /* set anew meanwhile: nothing lost */
+	if (p[2].revents != 0 && p[1].revents == 0) {
+		int64_t late = now_ns() - until;
+
+		if (late >= 0 && late < WAKE_MAX_NS)
+			l->wake += (late - l->wake) / 8;
+	}
 	if (p[0].revents != 0)
 		*ret_w = read_signal(l);
 	else if (p[1].revents != 0)
@@ -357,19 +366,22 @@ port_rate(const struct line *l)
 	return 9600; /* what an untouched port has */
 }
 
-/* *ret_more false when the client has sent nothing more. */
+/* What the client sent; `woken` when we slept until it came. */
 static int
-take_in(struct line *l, bool *ret_more, struct pv_error *e)
+take_in(struct line *l, bool woken, struct pv_error *e)
 {
 	uint8_t in[CHUNK];
 	ssize_t n = read(l->master, in, sizeof in);
+	int64_t at;
 
-	*ret_more = n > 0;
 	if (n > 0) {
 		if (l->opt->baud_of_port)
 			pv_wire_host_rate(&l->wire, port_rate(l));
 		/* Had we not been late, it would have come that much earlier. */
-		pv_wire_send(&l->wire, now_ns() - l->late, in, (size_t)n);
+		at = now_ns() - l->late - (woken ? l->wake : 0);
+		if (at < l->wire.flushed)
+			at = l->wire.flushed;
+		pv_wire_send(&l->wire, at, in, (size_t)n);
 		l->unsaved = true;
 	}
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -402,13 +414,12 @@ serve_wait(struct line *l, enum woken *ret_w, struct pv_error *e)
 static int
 serve(struct line *l, struct pv_error *e)
 {
-	enum woken woken = WOKEN_LINE;
-	bool more;
+	enum woken woken = WOKEN_TIME;
 	int r;
 
 	for (;;) {
 		if (l->wire.line_free <= now_ns() + AHEAD_NS) {
-			r = take_in(l, &more, e);
+			r = take_in(l, woken == WOKEN_LINE, e);
 			if (r != 0 || l->wire.cut)
 				return r;
 		}
