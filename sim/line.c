@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* A client that reads nothing for this long loses what waits for it. */
-#define UNREAD_MS   500
+#define UNREAD_NS   INT64_C(500000000)
 #define CHUNK	    4096U
 /* Bytes are taken from the client no faster than this ahead of the line. */
 #define AHEAD_NS    INT64_C(50000000)
@@ -305,8 +305,7 @@ send_all(struct line *l, const uint8_t *data, size_t len, enum woken *ret_w,
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return pv_fail_errno(
 			    e, PV_E_IO, errno, "writing to '%s'", l->pty);
-		r = wait_for(
-		    l, POLLOUT, now_ns() + UNREAD_MS * 1000000, ret_w, e);
+		r = wait_for(l, POLLOUT, now_ns() + UNREAD_NS, ret_w, e);
 		if (r != 0 || *ret_w == WOKEN_STOP)
 			return r;
 		if (*ret_w == WOKEN_RESET)
