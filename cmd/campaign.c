@@ -7,7 +7,9 @@
 #include "base/hex.h"
 #include "crypto/ec.h"
 #include "crypto/rand.h"
+#include <provisor/ecies.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,23 +59,26 @@ static int
 set_flow(
     struct pv_campaign *c, const struct pv_campaign_args *a, struct pv_error *e)
 {
-	const char *profile = a->profile == NULL ? "resident" : a->profile;
+	const char *profile = a->profile;
+	struct pv_ecies_profile p;
+	int r;
 
 	if (strcmp(a->flow, "ssp") == 0)
-		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "--flow ssp: this version opens campaigns of flow 'sfi' "
-		    "only");
-	if (strcmp(a->flow, "sfi") != 0)
+		c->flow = PV_FLOW_SSP;
+	else if (strcmp(a->flow, "sfi") == 0)
+		c->flow = PV_FLOW_SFI;
+	else
 		return pv_fail(
 		    e, PV_E_USAGE, "--flow '%s': sfi or ssp", a->flow);
-	c->flow = PV_FLOW_SFI;
-	if (strcmp(profile, "resident") != 0)
-		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "--license-profile '%s': this version knows 'resident' "
-		    "only",
-		    profile);
-	return set_text(c->license_profile, sizeof(c->license_profile), profile,
-	    "--license-profile", e);
+	if (profile == NULL)
+		profile = c->flow == PV_FLOW_SSP ? "ssp" : "resident";
+	if (pv_profile_resident(profile))
+		return set_text(c->license_profile, sizeof(c->license_profile),
+		    profile, "--license-profile", e);
+	r = pv_ecies_parse(profile, &p, e);
+	if (r == 0)
+		pv_ecies_text(&p, c->license_profile);
+	return r == 0 ? 0 : pv_wrap(e, "--license-profile");
 }
 
 static int
@@ -127,17 +132,35 @@ default_trust(struct pv_app *app, struct pv_campaign *c, struct pv_error *e)
 	return 0;
 }
 
+/* A key file, for profiles that allow it: found again from any folder. */
 static int
-set_key(struct pv_campaign *c, const char *key, struct pv_error *e)
+set_key_file(struct pv_campaign *c, const char *key, struct pv_error *e)
 {
-	if (!pv_hsm_is_uri(key)) {
+	char *path;
+	int r;
+
+	if (pv_profile_resident(c->license_profile)) {
 		(void)pv_fail(e, PV_E_USAGE,
-		    "--key '%s' is a file: a campaign's key must be in its "
-		    "token",
+		    "--key '%s' is a file: with license profile 'resident' "
+		    "the key must be in the campaign's token",
 		    key);
 		return pv_hint(e, "'provisor key import' puts a key file into "
 				  "a token");
 	}
+	path = realpath(key, NULL);
+	if (path == NULL)
+		return pv_fail_errno(
+		    e, PV_E_NOT_FOUND, errno, "--key '%s'", key);
+	r = set_text(c->oem_key_uri, sizeof(c->oem_key_uri), path, "--key", e);
+	free(path);
+	return r;
+}
+
+static int
+set_key(struct pv_campaign *c, const char *key, struct pv_error *e)
+{
+	if (!pv_hsm_is_uri(key))
+		return set_key_file(c, key, e);
 	if (pv_hsm_check_stored_uri(key, e) != 0)
 		return PV_E_POLICY;
 	return set_text(
@@ -177,7 +200,8 @@ pv_campaign_define(
 	if (r == 0)
 		r = pv_hsm_check_stored_uri(c->token_uri, e);
 	if (r == 0 && a->nonce != NULL) {
-		r = pv_file_read_exact(a->nonce, c->nonce, sizeof(c->nonce), e);
+		r = pv_file_read_exact(
+		    a->nonce, c->nonce, pv_campaign_nonce_len(c->flow), e);
 		if (r != 0)
 			(void)pv_wrap(e, "--nonce");
 	}
@@ -278,13 +302,12 @@ create(struct pv_app *app, struct pv_campaign_session *s, struct pv_error *e)
 	if (r == 0)
 		r = s->signer.public_key(s->signer.ctx, c->public_key, e);
 	if (r == 0)
-		r = pv_hsm_wrapper(s->hsm, c->oem_key_uri, &s->wrapper, e);
+		r = pv_open_package_key(app, s, e);
 	if (r == 0)
 		r = pv_open_anchor(s->hsm, c->id, &s->anchor, e);
 	if (r == 0) {
 		s->io.store = &s->store;
 		s->io.signer = &s->signer;
-		s->io.wrapper = &s->wrapper;
 		s->io.anchor = &s->anchor;
 		pv_io_who(app, &s->io);
 		r = pv_campaign_create(c, &s->io, e);
@@ -304,7 +327,8 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		{ "token", 0, POPT_ARG_STRING, &a.token, 0,
 		    "token that holds the keys", "URI" },
 		{ "flow", 0, POPT_ARG_STRING, &a.flow, 0,
-		    "what is installed (only sfi in this version)", "sfi|ssp" },
+		    "what is installed: firmware, or secrets of STM32MP1",
+		    "sfi|ssp" },
 		{ "product-id", 0, POPT_ARG_STRING, &a.product, 0,
 		    "product id the chip certificates must carry", "ID" },
 		{ "firmware-id", 0, POPT_ARG_STRING, &a.firmware, 0,
@@ -314,9 +338,12 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		{ "key", 0, POPT_ARG_STRING, &a.key, 0,
 		    "the package key, in the token", "KEY" },
 		{ "nonce", 0, POPT_ARG_STRING, &a.nonce, 0,
-		    "the package's nonce, 12 bytes", "FILE" },
+		    "the package's nonce: 12 bytes, flow ssp 16", "FILE" },
 		{ "license-profile", 0, POPT_ARG_STRING, &a.profile, 0,
-		    "kind of license (only resident in this version)", "P" },
+		    "resident (default), ecies or ssp[:FIELD=VALUE,...]", "P" },
+		{ "require-resident", 0, POPT_ARG_NONE, &a.require_resident, 0,
+		    "refuse profiles that need the key outside the token",
+		    NULL },
 		{ "trust", 0, POPT_ARG_ARGV, &a.trust, 0,
 		    "CA of the chip certificates; may be given again",
 		    "CA.pem" },
@@ -336,6 +363,7 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
 	if (r != 0)
 		return r;
+	s.require_resident = a.require_resident != 0;
 	r = need_all(&a, e);
 	if (r == 0)
 		r = define(app, args[0], &a, &s.campaign, e);
@@ -351,20 +379,22 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		r = create(app, &s, e);
 	if (r != 0)
 		goto out;
-	pv_out(app,
-	    "campaign %s: %" PRIu64 " licenses, profile %s (key stays in the "
-	    "token), %s\n",
+	pv_out(app, "campaign %s: %" PRIu64 " licenses, profile %s%s, %s\n",
 	    s.campaign.name, s.campaign.max_licenses,
-	    s.campaign.license_profile, pv_campaign_state(&s.campaign));
+	    s.campaign.license_profile,
+	    s.io.wrapper != NULL ? " (key stays in the token)" : "",
+	    pv_campaign_state(&s.campaign));
 	if (s.campaign.draft)
 		pv_say(app,
 		    "it issues nothing until 'provisor campaign open %s', "
-		    "which locks it\n" PV_LICENSE_LABEL "\n",
-		    s.campaign.name);
+		    "which locks it\n%s\n",
+		    s.campaign.name,
+		    pv_license_label(s.campaign.license_profile));
 	else
 		pv_say(app,
 		    "this cannot be raised later; a further budget is a new "
-		    "campaign\n" PV_LICENSE_LABEL "\n");
+		    "campaign\n%s\n",
+		    pv_license_label(s.campaign.license_profile));
 	o = pv_json_new_object();
 	pv_campaign_json(o, &s.campaign);
 	r = pv_out_json(app, o, e);
@@ -411,7 +441,7 @@ const struct pv_verb pv_verbs_campaign[] = {
 	{ "campaign", "create",
 	    "NAME --token URI --flow sfi|ssp --product-id ID --firmware-id ID "
 	    "--max-licenses N --key KEY --nonce FILE [--license-profile P] "
-	    "[--trust CA.pem]... [--after OLD] [--draft]",
+	    "[--require-resident] [--trust CA.pem]... [--after OLD] [--draft]",
 	    "open a budget of licenses for one package key",
 	    "provisor campaign create spring --token pkcs11:token=oem "
 	    "--flow sfi \\\n    --product-id 48400001 --firmware-id app-7 "
@@ -427,7 +457,7 @@ const struct pv_verb pv_verbs_campaign[] = {
 	{ "campaign", "open", "NAME",
 	    "make a draft operational: nothing of it can change any more",
 	    "provisor campaign open spring", pv_run_campaign_open },
-	{ "campaign", "show", "NAME [--export-key F.pem]",
+	{ "campaign", "show", "NAME [--export-key F.pem] [--with-token]",
 	    "show one campaign and where it stands",
 	    "provisor campaign show spring --export-key spring.pem",
 	    pv_run_campaign_show },

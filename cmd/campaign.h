@@ -10,7 +10,7 @@ struct pv_campaign_args {
 	char *token, *flow, *product, *firmware, *limit, *key, *nonce;
 	char *profile, *after;
 	char **trust;
-	int draft;
+	int draft, require_resident;
 };
 
 /*

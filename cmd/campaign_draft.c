@@ -65,7 +65,7 @@ pv_run_campaign_revise(
 		{ "key", 0, POPT_ARG_STRING, &a.key, 0,
 		    "the package key, in the token", "KEY" },
 		{ "nonce", 0, POPT_ARG_STRING, &a.nonce, 0,
-		    "the package's nonce, 12 bytes", "FILE" },
+		    "the package's nonce: 12 bytes, flow ssp 16", "FILE" },
 		{ "trust", 0, POPT_ARG_ARGV, &a.trust, 0,
 		    "CA of the chip certificates, in place of all before; may "
 		    "be given again",

@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "crypto/ec.h"
+#include <provisor/ecies.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -27,6 +28,12 @@ follows(const struct pv_campaign *c)
 	return memcmp(c->after, none, sizeof(none)) != 0;
 }
 
+static const char *
+flow_name(const struct pv_campaign *c)
+{
+	return c->flow == PV_FLOW_SSP ? "ssp" : "sfi";
+}
+
 void
 pv_campaign_json(struct pv_json *o, const struct pv_campaign *c)
 {
@@ -36,7 +43,7 @@ pv_campaign_json(struct pv_json *o, const struct pv_campaign *c)
 	pv_json_set_str(o, "name", c->name);
 	pv_json_set_hex(o, "id", c->id, sizeof(c->id));
 	pv_json_set_str(o, "state", pv_campaign_state(c));
-	pv_json_set_str(o, "flow", "sfi");
+	pv_json_set_str(o, "flow", flow_name(c));
 	pv_json_set_str(o, "product_id", c->product_id);
 	pv_json_set_str(o, "firmware_id", c->firmware_id);
 	pv_json_set_str(o, "license_profile", c->license_profile);
@@ -47,7 +54,7 @@ pv_campaign_json(struct pv_json *o, const struct pv_campaign *c)
 	pv_json_set_str(o, "key", c->oem_key_uri);
 	pv_json_set_str(o, "campaign_key", c->signer_uri);
 	pv_json_set_hex(o, "public_key", c->public_key, sizeof(c->public_key));
-	pv_json_set_hex(o, "nonce", c->nonce, sizeof(c->nonce));
+	pv_json_set_hex(o, "nonce", c->nonce, pv_campaign_nonce_len(c->flow));
 	trust = pv_json_set_array(o, "trust");
 	for (size_t i = 0; i < c->n_trust; i++) {
 		pv_hex_encode(hex, c->trust[i], sizeof(c->trust[i]));
@@ -57,7 +64,32 @@ pv_campaign_json(struct pv_json *o, const struct pv_campaign *c)
 		pv_json_set_hex(o, "after", c->after, sizeof(c->after));
 	else
 		pv_json_set_null(o, "after");
-	pv_json_set_bool(o, "accepted_by_st_silicon", false);
+	/* Nobody knows for ST's own layout. */
+	if (c->flow == PV_FLOW_SSP)
+		pv_json_set_null(o, "accepted_by_st_silicon");
+	else
+		pv_json_set_bool(o, "accepted_by_st_silicon", false);
+	pv_json_set_bool(
+	    o, "key_resident", pv_profile_resident(c->license_profile));
+}
+
+static void
+show_profile(const struct pv_app *app, const struct pv_campaign *c)
+{
+	char full[2 * PV_ECIES_TEXT];
+	struct pv_ecies_profile p;
+
+	if (pv_ecies_parse(c->license_profile, &p, NULL) != 0) {
+		pv_out(app,
+		    "profile       %s (the package key stays in the token)\n",
+		    c->license_profile);
+		return;
+	}
+	pv_ecies_full_text(&p, full, sizeof(full));
+	pv_out(app,
+	    "profile       %s (not verified on silicon; the package key comes "
+	    "into the issuer's memory)\n",
+	    full);
 }
 
 void
@@ -72,11 +104,10 @@ pv_campaign_text(const struct pv_app *app, const struct pv_campaign *c,
 	    "licenses      %" PRIu64 " of %" PRIu64 " spent, %" PRIu64
 	    " left\n",
 	    c->issued, c->max_licenses, c->max_licenses - c->issued);
-	pv_out(app, "product       %s, flow sfi\n", c->product_id);
+	pv_out(app, "product       %s, flow %s\n", c->product_id, flow_name(c));
 	pv_out(app, "firmware      %s\n", c->firmware_id);
-	pv_out(app, "profile       %s (the package key stays in the token)\n",
-	    c->license_profile);
-	pv_hex_encode(hex, c->nonce, sizeof(c->nonce));
+	show_profile(app, c);
+	pv_hex_encode(hex, c->nonce, pv_campaign_nonce_len(c->flow));
 	pv_out(app, "nonce         %s\n", hex);
 	pv_out(app, "token         %s\n", c->token_uri);
 	pv_out(app, "package key   %s\n", c->oem_key_uri);
@@ -104,13 +135,19 @@ pv_run_campaign_show(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	char *export_key = NULL;
+	int with_token = 0;
 	struct poptOption table[] = {
 		{ "export-key", 0, POPT_ARG_STRING, &export_key, 0,
 		    "write the public campaign key, which verifies licenses",
 		    "F.pem" },
+		{ "with-token", 0, POPT_ARG_NONE, &with_token, 0,
+		    "open its token and tell which profiles it can serve",
+		    NULL },
+		PV_OPT_PIN(app),
 		POPT_TABLEEND,
 	};
 	struct pv_store store = { 0 };
+	struct pv_hsm *hsm = NULL;
 	struct pv_campaign c;
 	const char **args;
 	struct pv_json *o;
@@ -124,15 +161,22 @@ pv_run_campaign_show(
 		r = pv_campaign_load(&store, args[0], &c, e);
 	if (r == 0 && export_key != NULL)
 		r = pv_ec_write_public_pem(export_key, c.public_key, e);
+	if (r == 0 && with_token)
+		r = pv_open_campaign_token(app, &c, &hsm, e);
 	if (r == 0) {
 		pv_campaign_text(app, &c, &store);
+		if (hsm != NULL)
+			pv_show_profiles(app, hsm);
 		if (export_key != NULL)
 			pv_say(app, "public campaign key written to %s\n",
 			    export_key);
 		o = pv_json_new_object();
 		pv_campaign_json(o, &c);
+		if (hsm != NULL)
+			pv_json_profiles(o, hsm);
 		r = pv_out_json(app, o, e);
 	}
+	pv_hsm_close(hsm);
 	pv_store_release(&store);
 	return r;
 }

@@ -150,8 +150,10 @@ struct pv_campaign_session {
 	struct pv_store store;
 	struct pv_hsm *hsm;
 	struct pv_signer signer;
-	struct pv_wrapper wrapper;
+	struct pv_wrapper wrapper; /* profile resident, or */
+	struct pv_ecies ecies;	   /* profiles ssp and ecies */
 	struct pv_anchor anchor;
+	bool require_resident; /* refuse a package key outside the token */
 };
 PV_MUST_USE int pv_campaign_session_open(struct pv_app *app, const char *name,
     struct pv_campaign_session *ret_s, struct pv_error *e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor key: keys in a PKCS#11 token. */
 #include "cmd/cmd.h"
+#include "cmd/session.h"
 
 #include "base/file.h"
 #include "base/log.h"
@@ -145,6 +146,9 @@ run_list(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	r = pv_hsm_list(hsm, list_row, &l, e);
 	if (r == 0 && l.n == 0)
 		pv_say(app, "token %s has no keys\n", pv_hsm_token_label(hsm));
+	if (r == 0)
+		pv_show_profiles(app, hsm);
+	pv_json_profiles(root, hsm);
 	if (r == 0)
 		r = pv_out_json(app, root, e);
 	else

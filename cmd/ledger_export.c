@@ -79,7 +79,7 @@ json_create(struct pv_json *o, const struct pv_campaign *c)
 	pv_json_set_str(o, "key", c->oem_key_uri);
 	pv_json_set_str(o, "campaign_key", c->signer_uri);
 	pv_json_set_hex(o, "public_key", c->public_key, sizeof(c->public_key));
-	pv_json_set_hex(o, "nonce", c->nonce, sizeof(c->nonce));
+	pv_json_set_hex(o, "nonce", c->nonce, pv_campaign_nonce_len(c->flow));
 	pv_json_set_hex(o, "after", c->after, sizeof(c->after));
 	trust = pv_json_set_array(o, "trust");
 	for (size_t i = 0; i < c->n_trust; i++) {

@@ -8,6 +8,7 @@
 #include "crypto/ec.h"
 #include "formats/certificate.h"
 #include "formats/license.h"
+#include "formats/license_ssp.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -27,7 +28,13 @@ issued_json(struct pv_json *o, const struct pv_campaign *c,
 	pv_json_set_bool(o, "repeated", l->repeated);
 	pv_json_set_hex(o, "license", l->data, l->len);
 	pv_json_set_str(o, "saved", path);
-	pv_json_set_bool(o, "accepted_by_st_silicon", false);
+	pv_json_set_str(o, "license_profile", c->license_profile);
+	pv_json_set_bool(
+	    o, "key_resident", pv_profile_resident(c->license_profile));
+	if (c->flow == PV_FLOW_SSP)
+		pv_json_set_null(o, "accepted_by_st_silicon");
+	else
+		pv_json_set_bool(o, "accepted_by_st_silicon", false);
 }
 
 static int
@@ -56,7 +63,8 @@ issue(struct pv_app *app, const struct pv_campaign_session *s,
 	    l.number, c->max_licenses, l.left,
 	    l.repeated ? ", the one this chip already has: nothing was spent"
 		       : "");
-	pv_say(app, "saved as %s\n" PV_LICENSE_LABEL "\n", path);
+	pv_say(app, "saved as %s\n%s\n", path,
+	    pv_license_label(c->license_profile));
 	o = pv_json_new_object();
 	issued_json(o, c, &l, path);
 	return pv_out_json(app, o, e);
@@ -66,6 +74,7 @@ static int
 run_issue(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	char *campaign = NULL, *certificate = NULL, *output = NULL;
+	int require_resident = 0;
 	struct poptOption table[] = {
 		{ "campaign", 0, POPT_ARG_STRING, &campaign, 0,
 		    "whose budget the license comes from", "NAME" },
@@ -73,6 +82,8 @@ run_issue(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "the chip's certificate, 136 bytes", "CERT" },
 		{ "output", 'o', POPT_ARG_STRING, &output, 0,
 		    "where the license goes", "F" },
+		{ "require-resident", 0, POPT_ARG_NONE, &require_resident, 0,
+		    "refuse if the key would leave the token", NULL },
 		PV_OPT_PIN(app),
 		POPT_TABLEEND,
 	};
@@ -90,7 +101,8 @@ run_issue(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		return r;
 	r = pv_certificate_read(certificate, &cert, e);
 	if (r == 0)
-		r = pv_campaign_session_open(app, campaign, &s, e);
+		r = pv_campaign_session_open_for(
+		    app, campaign, require_resident != 0, &s, e);
 	if (r != 0)
 		return r;
 	r = issue(app, &s, cert.bytes, output, e);
@@ -100,36 +112,41 @@ run_issue(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 
 /* --- inspect ---------------------------------------------------------------- */
 
+/* The bytes; whether they are a license is for the decoder of their kind. */
 static int
 read_license(const char *path, uint8_t data[PV_LICENSE_MAX], size_t *ret_len,
-    struct pv_license *ret_l, struct pv_error *e)
+    struct pv_error *e)
 {
 	uint8_t *p = NULL;
-	size_t len;
 	int r;
 
-	r = pv_file_read(path, PV_LICENSE_MAX, &p, &len, e);
+	r = pv_file_read(path, PV_LICENSE_MAX, &p, ret_len, e);
 	if (r == 0)
-		r = pv_license_decode(p, len, ret_l, e);
-	if (r == 0) {
-		memcpy(data, p, len);
-		*ret_len = len;
-	} else {
+		memcpy(data, p, *ret_len);
+	else
 		(void)pv_wrap(e, "reading license '%s'", path);
-	}
 	free(p);
 	return r;
 }
 
-static void
-field(const struct pv_app *app, unsigned int off, const char *name,
+static int
+decode(const char *path, const uint8_t *data, size_t len,
+    struct pv_license *ret_l, struct pv_error *e)
+{
+	int r = pv_license_decode(data, len, ret_l, e);
+
+	return r == 0 ? 0 : pv_wrap(e, "reading license '%s'", path);
+}
+
+void
+pv_license_field(const struct pv_app *app, unsigned int off, const char *name,
     const char *value, const char *meaning)
 {
 	pv_out(app, "0x%02x  %-13s  %-34s  %s\n", off, name, value, meaning);
 }
 
-static void
-hex_field(const struct pv_app *app, unsigned int off, const char *name,
+void
+pv_license_hex(const struct pv_app *app, unsigned int off, const char *name,
     const void *data, size_t len, const char *meaning)
 {
 	char hex[2 * 64 + 1], cut[40];
@@ -138,7 +155,7 @@ hex_field(const struct pv_app *app, unsigned int off, const char *name,
 	/* 16 bytes in full, more than that by its first 15. */
 	(void)snprintf(cut, sizeof(cut), "%.*s%s", len > 16 ? 30 : 32, hex,
 	    len > 16 ? "..." : "");
-	field(app, off, name, cut, meaning);
+	pv_license_field(app, off, name, cut, meaning);
 }
 
 static void
@@ -148,28 +165,30 @@ inspect_text(
 	char text[64], meaning[PV_CAMPAIGN_NAME + 32];
 	unsigned int end = PV_LICENSE_HEADER + l->wrapped_len;
 
-	field(app, 0x00, "magic", PV_LICENSE_MAGIC, "profile 'resident'");
+	pv_license_field(
+	    app, 0x00, "magic", PV_LICENSE_MAGIC, "profile 'resident'");
 	(void)snprintf(text, sizeof(text), "%u", (unsigned int)l->version);
-	field(app, 0x04, "version", text, "of the format");
-	field(app, 0x06, "flags", "0", "none are defined");
+	pv_license_field(app, 0x04, "version", text, "of the format");
+	pv_license_field(app, 0x06, "flags", "0", "none are defined");
 	(void)snprintf(meaning, sizeof(meaning), "%s%s%s",
 	    campaign == NULL ? "not in this home's ledger" : "campaign '",
 	    campaign == NULL ? "" : campaign, campaign == NULL ? "" : "'");
-	hex_field(app, 0x08, "campaign", l->campaign_id, 16, meaning);
+	pv_license_hex(app, 0x08, "campaign", l->campaign_id, 16, meaning);
 	(void)snprintf(text, sizeof(text), "%" PRIu64, l->number);
-	field(app, 0x18, "number", text, "in its campaign, never used again");
-	field(app, 0x20, "product", l->product_id,
+	pv_license_field(
+	    app, 0x18, "number", text, "in its campaign, never used again");
+	pv_license_field(app, 0x20, "product", l->product_id,
 	    "as in the chip's certificate");
-	hex_field(app, 0x28, "ephemeral key", l->ephemeral, 64,
+	pv_license_hex(app, 0x28, "ephemeral key", l->ephemeral, 64,
 	    "P-256 point, made for this license alone");
-	hex_field(app, 0x68, "nonce", l->nonce, 12, "of the package");
+	pv_license_hex(app, 0x68, "nonce", l->nonce, 12, "of the package");
 	(void)snprintf(text, sizeof(text), "%u", l->wrapped_len);
-	field(app, 0x78, "key length", text,
+	pv_license_field(app, 0x78, "key length", text,
 	    l->wrapped_len == 24 ? "a wrapped 16-byte key"
 				 : "a wrapped 32-byte key");
-	hex_field(app, PV_LICENSE_HEADER, "wrapped key", l->wrapped,
+	pv_license_hex(app, PV_LICENSE_HEADER, "wrapped key", l->wrapped,
 	    l->wrapped_len, "only the chip can unwrap it (RFC 3394)");
-	hex_field(app, end, "signature", l->signature, 64,
+	pv_license_hex(app, end, "signature", l->signature, 64,
 	    "ECDSA P-256 by the campaign key, not checked here");
 }
 
@@ -225,7 +244,11 @@ run_inspect(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r == 0 && pv_is_receipt(args[0]))
 		return pv_receipt_inspect(app, args[0], e);
 	if (r == 0)
-		r = read_license(args[0], data, &len, &l, e);
+		r = read_license(args[0], data, &len, e);
+	if (r == 0 && pv_ssp_license_is(data, len))
+		return pv_license_ssp_inspect(app, args[0], data, len, e);
+	if (r == 0)
+		r = decode(args[0], data, len, &l, e);
 	if (r != 0)
 		return r;
 	campaign = name_campaign(app, l.campaign_id, &c);
@@ -304,6 +327,7 @@ static int
 run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	char *campaign = NULL, *key = NULL, *certificate = NULL;
+	char *chip_key = NULL, *profile = NULL;
 	struct poptOption table[] = {
 		{ "campaign", 0, POPT_ARG_STRING, &campaign, 0,
 		    "a campaign of this home's ledger", "NAME" },
@@ -311,26 +335,45 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "the public campaign key, without a ledger", "PEM" },
 		{ "certificate", 0, POPT_ARG_STRING, &certificate, 0,
 		    "the chip the license should be for", "CERT" },
+		{ "chip-key", 0, POPT_ARG_STRING, &chip_key, 0,
+		    "profiles ssp and ecies: the chip's private key, to check "
+		    "the tag",
+		    "PEM" },
+		{ "license-profile", 0, POPT_ARG_STRING, &profile, 0,
+		    "its fields, where no campaign tells them", "P" },
 		POPT_TABLEEND,
 	};
 	struct verify v = { 0 };
 	const char **args;
 	struct pv_json *o;
+	bool receipt;
 	int r;
 
 	r = pv_options(app, table, argc, argv, 1, 1, &args, e);
 	if (r != 0)
 		return r;
+	receipt = pv_is_receipt(args[0]);
+	if (!receipt)
+		r = read_license(args[0], v.data, &v.len, e);
+	if (r != 0)
+		return r;
+	if (!receipt && pv_ssp_license_is(v.data, v.len)) {
+		const struct pv_ssp_verify sv = { campaign, certificate,
+			chip_key, profile };
+
+		return pv_license_ssp_verify(
+		    app, args[0], v.data, v.len, &sv, e);
+	}
 	if ((campaign == NULL) == (key == NULL))
 		return pv_fail(
 		    e, PV_E_USAGE, "give one of --campaign and --campaign-key");
-	if (pv_is_receipt(args[0]))
+	if (receipt)
 		return pv_receipt_verify(
 		    app, args[0], campaign, key, certificate, e);
 	v.campaign = campaign;
 	v.key = key;
 	v.certificate = certificate;
-	r = read_license(args[0], v.data, &v.len, &v.l, e);
+	r = decode(args[0], v.data, v.len, &v.l, e);
 	if (r == 0)
 		r = verify(app, &v, e);
 	if (r != 0)
@@ -351,7 +394,8 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 }
 
 const struct pv_verb pv_verbs_license[] = {
-	{ "license", "issue", "--campaign NAME --certificate CERT -o F",
+	{ "license", "issue",
+	    "--campaign NAME --certificate CERT [--require-resident] -o F",
 	    "make one license for one chip, counted",
 	    "provisor license issue --campaign spring --certificate chip.cert "
 	    "-o chip.lic",
@@ -366,8 +410,9 @@ const struct pv_verb pv_verbs_license[] = {
 	    "explain every field of a license or receipt",
 	    "provisor license inspect chip.lic", run_inspect },
 	{ "license", "verify",
-	    "F --campaign NAME|--campaign-key PEM [--certificate CERT]",
-	    "check a license or receipt: its signature, and whose it is",
+	    "F [--campaign NAME] [--campaign-key PEM] [--certificate CERT] "
+	    "[--chip-key PEM] [--license-profile P]",
+	    "check a license or receipt: signature or tag, and whose it is",
 	    "provisor license verify chip.lic --campaign spring "
 	    "--certificate chip.cert",
 	    run_verify },

@@ -16,10 +16,10 @@ enum pv_push_kind {
 
 /* What became of the license; numbers are spent by campaigns only. */
 struct pv_push_license {
-	bool known;	   /* there is one */
-	bool spent;	   /* a number was spent for it now */
-	bool saved;	   /* it is in its file */
-	bool maybe_burnt;  /* issuing failed, perhaps after a number was taken */
+	bool known;	  /* there is one */
+	bool spent;	  /* a number was spent for it now */
+	bool saved;	  /* it is in its file */
+	bool maybe_burnt; /* issuing failed, perhaps after a number was taken */
 	bool saved_before; /* it was taken from the file of an earlier push */
 	uint64_t number, total, left;
 	bool counted;		 /* total and left are known */

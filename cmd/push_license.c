@@ -6,6 +6,7 @@
  * license is on disk before it goes to the chip.
  */
 #include "cmd/push.h"
+#include "cmd/session.h"
 
 #include "base/file.h"
 #include "base/hex.h"
@@ -177,6 +178,15 @@ from_campaign(struct pv_push *p, const struct pv_install_chip *chip,
 	const struct pv_campaign *c = &p->session.campaign;
 	int r;
 
+	if (!pv_profile_resident(c->license_profile)) {
+		(void)pv_fail(e, PV_E_UNSUPPORTED,
+		    "campaign '%s' makes licenses of profile '%s'; the "
+		    "install agent takes 'resident' ones only",
+		    c->name, c->license_profile);
+		return pv_hint(e,
+		    "no license was spent; the chip was not changed. Take a "
+		    "campaign with --license-profile resident");
+	}
 	if (!refused) {
 		r = check_chip(p, c, chip, e);
 		if (r != 0)

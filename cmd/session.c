@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/hex.h"
+#include <provisor/ecies.h>
 
 #include <string.h>
 
@@ -19,6 +20,115 @@ pv_open_anchor(struct pv_hsm *hsm, const uint8_t id[16],
 	return pv_hsm_anchor(hsm, label, ret_anchor, e);
 }
 
+bool
+pv_profile_resident(const char *profile)
+{
+	return strcmp(profile, "resident") == 0;
+}
+
+const char *
+pv_license_label(const char *profile)
+{
+	if (strncmp(profile, "ssp", 3) != 0)
+		return PV_LICENSE_LABEL;
+	return "layout as ST's SSP; its key derivation is not public: not "
+	       "verified on silicon";
+}
+
+void
+pv_show_profiles(const struct pv_app *app, const struct pv_hsm *hsm)
+{
+	const char *resident = pv_hsm_resident_fault(hsm);
+
+	pv_out(app, "in token %s: resident licenses %s%s\n",
+	    pv_hsm_token_label(hsm),
+	    resident == NULL ? "keep the key inside" : "are not possible: ",
+	    resident == NULL ? "" : resident);
+	pv_out(app,
+	    "ssp and ecies licenses are made on the host, key in memory: %s\n",
+	    pv_hsm_ecies_fault(hsm));
+}
+
+void
+pv_json_profiles(struct pv_json *o, const struct pv_hsm *hsm)
+{
+	static const char *const names[] = { "resident", "ecies", "ssp" };
+	struct pv_json *list = pv_json_set_array(o, "profiles");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct pv_json *p = pv_json_add_object(list);
+		const char *why = i == 0 ? pv_hsm_resident_fault(hsm)
+					 : pv_hsm_ecies_fault(hsm);
+
+		pv_json_set_str(p, "profile", names[i]);
+		pv_json_set_bool(p, "in_token", why == NULL);
+		if (why != NULL)
+			pv_json_set_str(p, "why_not", why);
+		else
+			pv_json_set_null(p, "why_not");
+	}
+}
+
+/* Bytes of the package key, out of a file or the token. */
+static int
+open_source(struct pv_campaign_session *s, struct pv_key_source *ret,
+    struct pv_error *e)
+{
+	const char *key = s->campaign.oem_key_uri;
+
+	return pv_hsm_is_uri(key) ? pv_hsm_key_source(s->hsm, key, ret, e)
+				  : pv_key_source_file(key, ret, e);
+}
+
+static int
+host_key(struct pv_app *app, const struct pv_campaign *c,
+    const struct pv_hsm *hsm, bool refuse, struct pv_error *e)
+{
+	const char *why = pv_hsm_is_uri(c->oem_key_uri)
+			      ? pv_hsm_ecies_fault(hsm)
+			      : "it is in a file";
+
+	if (refuse) {
+		(void)pv_fail(e, PV_E_POLICY,
+		    "license profile '%s' needs the package key in this "
+		    "machine's memory: %s",
+		    c->license_profile, why);
+		return pv_hint(e,
+		    "--require-resident refuses that; nothing was spent. "
+		    "Profile 'resident' keeps the key in the token");
+	}
+	pv_say(app,
+	    "the package key comes into this machine's memory, locked and "
+	    "wiped, while a license is made: %s\n",
+	    why);
+	return 0;
+}
+
+int
+pv_open_package_key(
+    struct pv_app *app, struct pv_campaign_session *s, struct pv_error *e)
+{
+	const struct pv_campaign *c = &s->campaign;
+	struct pv_key_source key = { 0 };
+	int r;
+
+	if (pv_profile_resident(c->license_profile)) {
+		r = pv_hsm_wrapper(s->hsm, c->oem_key_uri, &s->wrapper, e);
+		if (r == 0)
+			s->io.wrapper = &s->wrapper;
+		return r;
+	}
+	r = host_key(app, c, s->hsm, s->require_resident, e);
+	if (r == 0)
+		r = open_source(s, &key, e);
+	if (r == 0)
+		r = pv_ecies_on_host(&key, &s->ecies, e);
+	if (r == 0)
+		s->io.ecies = &s->ecies;
+	pv_key_source_release(&key);
+	return r;
+}
+
 int
 pv_open_campaign_token(struct pv_app *app, const struct pv_campaign *c,
     struct pv_hsm **ret_hsm, struct pv_error *e)
@@ -29,7 +139,8 @@ pv_open_campaign_token(struct pv_app *app, const struct pv_campaign *c,
 
 	for (size_t i = 0; r == 0 && i < sizeof(stored) / sizeof(stored[0]);
 	     i++)
-		r = pv_hsm_check_stored_uri(stored[i], e);
+		if (pv_hsm_is_uri(stored[i]))
+			r = pv_hsm_check_stored_uri(stored[i], e);
 	if (r != 0)
 		return pv_wrap(e, "campaign '%s'", c->name);
 	return pv_open_token(app, c->token_uri, ret_hsm, e);
@@ -39,11 +150,20 @@ int
 pv_campaign_session_open(struct pv_app *app, const char *name,
     struct pv_campaign_session *ret_s, struct pv_error *e)
 {
+	return pv_campaign_session_open_for(app, name, false, ret_s, e);
+}
+
+int
+pv_campaign_session_open_for(struct pv_app *app, const char *name,
+    bool require_resident, struct pv_campaign_session *ret_s,
+    struct pv_error *e)
+{
 	struct pv_campaign_session *s = ret_s;
 	int r;
 
 	/* In place: io points into the session. */
 	memset(s, 0, sizeof(*s));
+	s->require_resident = require_resident;
 	r = pv_open_ledger(app, false, &s->store, e);
 	if (r == 0)
 		r = pv_campaign_load(&s->store, name, &s->campaign, e);
@@ -65,14 +185,13 @@ pv_campaign_session_wire(
 	if (r == 0)
 		r = pv_hsm_signer(s->hsm, c->signer_uri, &s->signer, e);
 	if (r == 0)
-		r = pv_hsm_wrapper(s->hsm, c->oem_key_uri, &s->wrapper, e);
+		r = pv_open_package_key(app, s, e);
 	if (r == 0)
 		r = pv_open_anchor(s->hsm, c->id, &s->anchor, e);
 	if (r != 0)
 		return r;
 	s->io.store = &s->store;
 	s->io.signer = &s->signer;
-	s->io.wrapper = &s->wrapper;
 	s->io.anchor = &s->anchor;
 	pv_io_who(app, &s->io);
 	/* Before anything is done with it, a chip reprogrammed included. */
@@ -91,6 +210,7 @@ pv_campaign_session_close(struct pv_campaign_session *s)
 {
 	pv_anchor_release(&s->anchor);
 	pv_wrapper_release(&s->wrapper);
+	pv_ecies_release(&s->ecies);
 	pv_signer_release(&s->signer);
 	pv_hsm_close(s->hsm);
 	pv_store_release(&s->store);

@@ -108,6 +108,13 @@ bad_text(struct pv_error *e, const char *what)
 	    "ledger entry: %s is empty, too long or holds control bytes", what);
 }
 
+/* GCM nonce of a package: formats/sfi.md; of an SSP payload: license-ssp.md. */
+size_t
+pv_campaign_nonce_len(enum pv_flow flow)
+{
+	return flow == PV_FLOW_SSP ? 16 : 12;
+}
+
 static int
 validate_create(const struct pv_campaign *c, struct pv_error *e)
 {
@@ -245,7 +252,7 @@ read_create(
 	c->n_trust = pv_rd_u8(r);
 	pv_rd_bytes(r, c->product_id, PRODUCT_ID);
 	c->max_licenses = pv_rd_u64le(r);
-	pv_rd_bytes(r, c->nonce, sizeof(c->nonce));
+	pv_rd_bytes(r, c->nonce, pv_campaign_nonce_len(c->flow));
 	pv_rd_bytes(r, c->public_key, sizeof(c->public_key));
 	for (size_t i = 0; i < c->n_trust && i < PV_CAMPAIGN_TRUST; i++)
 		pv_rd_bytes(r, c->trust[i], sizeof(c->trust[i]));
@@ -374,7 +381,7 @@ write_create(struct pv_writer *w, const struct pv_campaign *c)
 	pv_wr_u8(w, (uint8_t)c->n_trust);
 	pv_wr_bytes(w, c->product_id, PRODUCT_ID);
 	pv_wr_u64le(w, c->max_licenses);
-	pv_wr_bytes(w, c->nonce, sizeof(c->nonce));
+	pv_wr_bytes(w, c->nonce, pv_campaign_nonce_len(c->flow));
 	pv_wr_bytes(w, c->public_key, sizeof(c->public_key));
 	for (size_t i = 0; i < c->n_trust; i++)
 		pv_wr_bytes(w, c->trust[i], sizeof(c->trust[i]));

@@ -172,6 +172,10 @@ const char *pv_resident_oem_fault(
 const char *pv_resident_signer_fault(
     const struct pv_hsm *hsm, CK_OBJECT_HANDLE private_key);
 
+/* NULL when the value of the key can be had for `ssp` and `ecies`. */
+const char *pv_key_bytes_fault(
+    const struct pv_hsm *hsm, CK_OBJECT_HANDLE secret_key);
+
 /* Open a further session on the token; it shares the login. */
 PV_MUST_USE int pv_hsm_session(const struct pv_hsm *hsm,
     CK_SESSION_HANDLE *ret_session, struct pv_error *e);

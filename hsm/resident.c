@@ -5,6 +5,20 @@
 #include <string.h>
 
 const char *
+pv_hsm_resident_fault(const struct pv_hsm *hsm)
+{
+	if (!pv_hsm_has(hsm, CKM_EC_KEY_PAIR_GEN))
+		return "the token does not offer CKM_EC_KEY_PAIR_GEN";
+	if (!pv_hsm_has(hsm, CKM_ECDH1_DERIVE))
+		return "the token does not offer CKM_ECDH1_DERIVE";
+	if (!pv_hsm_has(hsm, CKM_AES_ECB_ENCRYPT_DATA))
+		return "the token does not offer CKM_AES_ECB_ENCRYPT_DATA";
+	if (!pv_hsm_has(hsm, CKM_AES_KEY_WRAP))
+		return "the token does not offer CKM_AES_KEY_WRAP";
+	return NULL;
+}
+
+const char *
 pv_resident_oem_fault(const struct pv_hsm *hsm, CK_OBJECT_HANDLE key)
 {
 	CK_ULONG len = pv_attr_ulong(hsm, key, CKA_VALUE_LEN, 0);
@@ -21,15 +35,7 @@ pv_resident_oem_fault(const struct pv_hsm *hsm, CK_OBJECT_HANDLE key)
 		return "it is not extractable, so the token will not wrap it";
 	if (pv_attr_bool(hsm, key, CKA_WRAP_WITH_TRUSTED, false))
 		return "it may only be wrapped by a trusted key";
-	if (!pv_hsm_has(hsm, CKM_EC_KEY_PAIR_GEN))
-		return "the token does not offer CKM_EC_KEY_PAIR_GEN";
-	if (!pv_hsm_has(hsm, CKM_ECDH1_DERIVE))
-		return "the token does not offer CKM_ECDH1_DERIVE";
-	if (!pv_hsm_has(hsm, CKM_AES_ECB_ENCRYPT_DATA))
-		return "the token does not offer CKM_AES_ECB_ENCRYPT_DATA";
-	if (!pv_hsm_has(hsm, CKM_AES_KEY_WRAP))
-		return "the token does not offer CKM_AES_KEY_WRAP";
-	return NULL;
+	return pv_hsm_resident_fault(hsm);
 }
 
 const char *
@@ -47,4 +53,28 @@ pv_resident_signer_fault(const struct pv_hsm *hsm, CK_OBJECT_HANDLE key)
 	if (!pv_hsm_has(hsm, CKM_ECDSA))
 		return "the token does not offer CKM_ECDSA";
 	return NULL;
+}
+
+/*
+ * A license of profile ssp or ecies encrypts IV and key together under bytes
+ * of a derived secret. Inside a token that takes a derivation with
+ * CKD_SHA256_KDF, parts of the result as keys of their own, the IV put before
+ * the package key, and wrapping with AES-GCM.
+ */
+const char *
+pv_hsm_ecies_fault(const struct pv_hsm *hsm)
+{
+	CK_MECHANISM_INFO info;
+
+	if (!pv_hsm_has(hsm, CKM_ECDH1_DERIVE))
+		return "the token does not offer CKM_ECDH1_DERIVE";
+	if (!pv_hsm_has(hsm, CKM_EXTRACT_KEY_FROM_KEY))
+		return "the token does not offer CKM_EXTRACT_KEY_FROM_KEY";
+	if (!pv_hsm_has(hsm, CKM_CONCATENATE_DATA_AND_BASE))
+		return "the token does not offer CKM_CONCATENATE_DATA_AND_BASE";
+	if (hsm->f->C_GetMechanismInfo(hsm->slot, CKM_AES_GCM, &info) !=
+		CKR_OK ||
+	    !(info.flags & CKF_WRAP))
+		return "the token does not wrap with CKM_AES_GCM";
+	return "this version makes them on the host with any token";
 }

@@ -18,10 +18,12 @@
 extern "C" {
 #endif
 
-#define PV_CAMPAIGN_NAME  64U
-#define PV_CAMPAIGN_TEXT  64U
-#define PV_CAMPAIGN_URI	  512U
-#define PV_CAMPAIGN_TRUST 8U
+#define PV_CAMPAIGN_NAME    64U
+#define PV_CAMPAIGN_TEXT    64U
+#define PV_CAMPAIGN_URI	    512U
+#define PV_CAMPAIGN_TRUST   8U
+#define PV_CAMPAIGN_PROFILE 128U
+#define PV_CAMPAIGN_NONCE   16U
 
 enum pv_flow {
 	PV_FLOW_SFI = 1,
@@ -36,12 +38,14 @@ struct pv_campaign {
 	char product_id[9];
 	char firmware_id[PV_CAMPAIGN_TEXT];
 	uint64_t max_licenses;
-	char license_profile[16];	 /* "resident" */
+	/* "resident", or the canonical text of a pv_ecies_profile */
+	char license_profile[PV_CAMPAIGN_PROFILE];
 	char token_uri[PV_CAMPAIGN_URI]; /* where its keys live */
 	char oem_key_uri[PV_CAMPAIGN_URI];
 	char signer_uri[PV_CAMPAIGN_URI]; /* campaign key, made at creation */
 	uint8_t public_key[64];		  /* of the campaign key */
-	uint8_t nonce[12];		  /* of the package */
+	/* of the package: 12 bytes of flow sfi, 16 of ssp, then zeros */
+	uint8_t nonce[PV_CAMPAIGN_NONCE];
 	size_t n_trust;
 	uint8_t trust[PV_CAMPAIGN_TRUST][64]; /* CA public keys */
 	uint8_t after[16]; /* campaign this one continues; zeros: none */
@@ -53,14 +57,18 @@ struct pv_campaign {
 	uint64_t defined_by; /* entry with the definition in force */
 };
 
+/* Bytes of nonce that a flow has. */
+size_t pv_campaign_nonce_len(enum pv_flow flow);
+
 /* What the rules need from outside, wired by the program. */
 struct pv_campaign_io {
 	struct pv_store *store;
 	struct pv_signer *signer;   /* NULL: reading only */
-	struct pv_wrapper *wrapper; /* NULL: reading only */
+	struct pv_wrapper *wrapper; /* profile resident; NULL: reading only */
 	struct pv_anchor *anchor;   /* NULL: the token is not at hand */
 	const char *station;	    /* may be NULL */
 	const char *operator_id;    /* may be NULL */
+	struct pv_ecies *ecies;	    /* profiles ssp, ecies; else NULL */
 };
 
 /*
@@ -159,13 +167,22 @@ PV_MUST_USE int pv_campaign_check_certificate(const struct pv_campaign *c,
     const uint8_t certificate[136], size_t *ret_ca, struct pv_error *e);
 
 /*
- * Format and signature of a license under a campaign's key, and its ephemeral
- * point; with a certificate also that it is for this chip's product. The
- * caller finds the key by the campaign id in the license. PV_E_VERIFY.
+ * Format and signature of a resident license under a campaign's key, and its
+ * ephemeral point; with a certificate also that it is for this chip's product.
+ * The caller finds the key by the campaign id in the license. PV_E_VERIFY.
  */
 PV_MUST_USE int pv_license_check(const uint8_t *data, size_t len,
     const uint8_t campaign_public[64], const uint8_t *certificate,
     struct pv_error *e);
+
+/*
+ * A license of any profile against its campaign and number, as far as no
+ * secret is needed: resident as above; ssp and ecies, which carry neither
+ * signature nor number, by format, type, profile and ephemeral point.
+ */
+PV_MUST_USE int pv_campaign_check_license(const struct pv_campaign *c,
+    const uint8_t *data, size_t len, uint64_t number,
+    const uint8_t *certificate, struct pv_error *e);
 
 /* --- audit --------------------------------------------------------------- */
 

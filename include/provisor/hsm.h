@@ -74,6 +74,18 @@ PV_MUST_USE int pv_hsm_message_signer(struct pv_hsm *hsm, const char *uri,
     struct pv_message_signer *ret_signer, struct pv_error *e);
 PV_MUST_USE int pv_hsm_wrapper(struct pv_hsm *hsm, const char *oem_key_uri,
     struct pv_wrapper *ret_wrapper, struct pv_error *e);
+/*
+ * The value of an AES-128 key: read when the key is not sensitive, wrapped out
+ * by the token when it is extractable, else PV_E_HSM with the reason.
+ */
+PV_MUST_USE int pv_hsm_key_source(struct pv_hsm *hsm, const char *uri,
+    struct pv_key_source *ret_key, struct pv_error *e);
+/*
+ * Why licenses cannot be made wholly inside this token, by profile: resident,
+ * NULL when they can; ssp and ecies.
+ */
+const char *pv_hsm_resident_fault(const struct pv_hsm *hsm);
+const char *pv_hsm_ecies_fault(const struct pv_hsm *hsm);
 /* The note named `label` (a CKO_DATA object, application "provisor"). */
 PV_MUST_USE int pv_hsm_anchor(struct pv_hsm *hsm, const char *label,
     struct pv_anchor *ret_anchor, struct pv_error *e);

@@ -70,6 +70,40 @@ struct pv_wrapper {
 };
 
 /*
+ * The value of one key, for work the token cannot do. Each call gives a fresh
+ * secret; the caller frees it as soon as the work is done.
+ */
+struct pv_secret;
+struct pv_key_source {
+	void *ctx;
+	int (*bytes)(void *ctx, struct pv_secret **ret_key, struct pv_error *e);
+	void (*free)(void *ctx);
+};
+
+/*
+ * The secret steps of a license of profile `ssp` or `ecies`: an ephemeral
+ * key pair, then IV and OEM key encrypted for one chip. ephemeral() begins,
+ * seal() ends; another ephemeral() drops an unfinished one.
+ */
+struct pv_ecies_profile;
+struct pv_ecies {
+	void *ctx;
+	/* The OEM key never leaves the token. */
+	bool resident;
+	int (*ephemeral)(void *ctx, uint8_t ret_pub[64], struct pv_error *e);
+	/*
+	 * The header is bytes 0x00..0x57 of the license, with the ephemeral
+	 * key; iv is the first half of what is encrypted. The OEM key must
+	 * have 16 bytes.
+	 */
+	int (*seal)(void *ctx, const struct pv_ecies_profile *p,
+	    const uint8_t chip_pub[64], const uint8_t header[88],
+	    const uint8_t iv[16], uint8_t ret_encrypted[32],
+	    uint8_t ret_tag[16], struct pv_error *e);
+	void (*free)(void *ctx);
+};
+
+/*
  * The token's own note of a campaign: small bytes, replaced atomically.
  *
  * The first 8 bytes of a note are a big-endian sequence number by contract.
@@ -94,7 +128,6 @@ struct pv_anchor {
 };
 
 /* A sealer over a raw 16-byte key held in a secret (copied). */
-struct pv_secret;
 PV_MUST_USE int pv_sealer_from_secret(const struct pv_secret *key,
     struct pv_sealer *ret_sealer, struct pv_error *e);
 
@@ -103,6 +136,8 @@ void pv_sealer_release(struct pv_sealer *s);
 void pv_signer_release(struct pv_signer *s);
 void pv_wrapper_release(struct pv_wrapper *w);
 void pv_anchor_release(struct pv_anchor *a);
+void pv_key_source_release(struct pv_key_source *k);
+void pv_ecies_release(struct pv_ecies *s);
 
 #ifdef __cplusplus
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/kdf.h"
 
+#include "crypto/digest.h"
 #include "crypto/ossl.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <limits.h>
+#include <string.h>
+
+#include <provisor/secret.h>
 
 static int
 check(size_t key_len, size_t len, size_t unit, struct pv_error *e)
@@ -81,4 +85,33 @@ pv_aes_unwrap(const uint8_t *kek, size_t kek_len, const uint8_t *in, size_t len,
 		    "the wrapped key fails its integrity check");
 	}
 	return 0;
+}
+
+int
+pv_x963_sha256(const uint8_t *z, size_t z_len, const void *info,
+    size_t info_len, uint8_t *out, size_t out_len, struct pv_error *e)
+{
+	uint8_t counter[4] = { 0 }, block[PV_SHA256_LEN];
+	const struct pv_part parts[] = {
+		{ z, z_len },
+		{ counter, sizeof(counter) },
+		{ info, info_len },
+	};
+	int r = 0;
+
+	if (out_len == 0 || out_len > 255 * sizeof(block))
+		return pv_fail(e, PV_E_INTERNAL, "X9.63: lengths");
+	while (out_len > 0) {
+		size_t n = out_len < sizeof(block) ? out_len : sizeof(block);
+
+		counter[3]++; /* at most 255 blocks */
+		r = pv_sha256(parts, 3, block, e);
+		if (r != 0)
+			break;
+		memcpy(out, block, n);
+		out += n;
+		out_len -= n;
+	}
+	pv_wipe(block, sizeof(block));
+	return r;
 }

@@ -4,8 +4,10 @@
 #include "crypto/digest.h"
 #include "crypto/ec.h"
 #include "formats/ledger.h"
+#include "formats/license_ssp.h"
 #include "ledger/journal.h"
 #include "license/rules.h"
+#include <provisor/ecies.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -206,6 +208,35 @@ name_ok(const char *name)
 		   "0123456789._-") == n;
 }
 
+/* Which license serves which flow, and in its canonical spelling. */
+static int
+check_profile(const struct pv_campaign *c, struct pv_error *e)
+{
+	struct pv_ecies_profile p = { .ssp = false };
+	char text[PV_ECIES_TEXT] = "resident";
+	int r;
+
+	if (c->flow != PV_FLOW_SFI && c->flow != PV_FLOW_SSP)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "only the flows 'sfi' and 'ssp' are known");
+	if (pv_ecies_is(c->license_profile)) {
+		r = pv_ecies_parse(c->license_profile, &p, e);
+		if (r != 0)
+			return r;
+		pv_ecies_text(&p, text);
+	}
+	if (strcmp(c->license_profile, text) != 0)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "license profile '%s': known are 'resident', 'ssp' and "
+		    "'ecies'",
+		    c->license_profile);
+	if (p.ssp != (c->flow == PV_FLOW_SSP))
+		return pv_fail(e, PV_E_USAGE,
+		    "license profile '%s' does not serve the flow '%s'", text,
+		    c->flow == PV_FLOW_SSP ? "ssp" : "sfi");
+	return 0;
+}
+
 int
 pv_rules_definition(const struct pv_campaign *c, struct pv_error *e)
 {
@@ -216,13 +247,9 @@ pv_rules_definition(const struct pv_campaign *c, struct pv_error *e)
 		    "campaign name: 1 to %u of A-Z a-z 0-9 . _ -, not "
 		    "starting with . or -",
 		    PV_CAMPAIGN_NAME - 1);
-	if (c->flow != PV_FLOW_SFI)
-		return pv_fail(
-		    e, PV_E_UNSUPPORTED, "only the flow 'sfi' is known");
-	if (strcmp(c->license_profile, "resident") != 0)
-		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "license profile '%s': only 'resident' is known",
-		    c->license_profile);
+	r = check_profile(c, e);
+	if (r != 0)
+		return r;
 	if (c->max_licenses == 0)
 		return pv_fail(
 		    e, PV_E_USAGE, "a campaign needs at least 1 license");
@@ -276,8 +303,8 @@ pv_rules_signer(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	return 0;
 }
 
-int
-pv_rules_try_wrapping(const struct pv_wrapper *wrapper, struct pv_error *e)
+static int
+try_wrapping(const struct pv_wrapper *wrapper, struct pv_error *e)
 {
 	static const uint8_t context[32] = { 0 };
 	struct pv_ec_key *peer = NULL;
@@ -298,6 +325,52 @@ pv_rules_try_wrapping(const struct pv_wrapper *wrapper, struct pv_error *e)
 		    len < 8 ? 0 : len - 8);
 	pv_ec_free(peer);
 	return r == 0 ? 0 : pv_wrap(e, "trying the package key");
+}
+
+/* The same for the profiles ssp and ecies: seal, and open it again. */
+static int
+try_sealing(
+    const struct pv_campaign *c, const struct pv_ecies *s, struct pv_error *e)
+{
+	struct pv_ssp_license l = { .version = 1, .type = PV_SSP_TYPE_STATIC };
+	uint8_t data[PV_SSP_LICENSE], pub[64];
+	struct pv_secret *secret = NULL;
+	struct pv_ec_key *peer = NULL;
+	struct pv_ecies_profile p;
+	int r;
+
+	r = pv_ecies_parse(c->license_profile, &p, e);
+	if (r == 0)
+		r = pv_ec_generate(&peer, e);
+	if (r == 0)
+		r = pv_ec_public(peer, pub, e);
+	if (r == 0)
+		r = s->ephemeral(s->ctx, l.ephemeral, e);
+	if (r == 0)
+		r = pv_ssp_license_encode_header(&l, data, e);
+	if (r == 0)
+		r = s->seal(
+		    s->ctx, &p, pub, data, c->nonce, l.encrypted, l.tag, e);
+	if (r == 0)
+		r = pv_ssp_license_encode(&l, data, e);
+	if (r == 0)
+		r = pv_ecies_open(&p, peer, data, sizeof(data), &secret, e);
+	pv_secret_free(secret);
+	pv_ec_free(peer);
+	return r == 0 ? 0 : pv_wrap(e, "trying the package key");
+}
+
+int
+pv_rules_try_key(const struct pv_campaign *c, const struct pv_campaign_io *io,
+    struct pv_error *e)
+{
+	int r = 0;
+
+	if (io->wrapper != NULL)
+		r = try_wrapping(io->wrapper, e);
+	if (r == 0 && io->ecies != NULL)
+		r = try_sealing(c, io->ecies, e);
+	return r;
 }
 
 static int
@@ -342,8 +415,8 @@ pv_campaign_create(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	r = pv_rules_definition(c, e);
 	if (r == 0)
 		r = pv_rules_signer(c, io, e);
-	if (r == 0 && io->wrapper != NULL)
-		r = pv_rules_try_wrapping(io->wrapper, e);
+	if (r == 0)
+		r = pv_rules_try_key(c, io, e);
 	if (r == 0)
 		r = io->store->lock(
 		    io->store->ctx, creation, PV_JOURNAL_WAIT_MS, e);

@@ -6,7 +6,9 @@
 #include "formats/certificate.h"
 #include "formats/ledger.h"
 #include "formats/license.h"
+#include "formats/license_ssp.h"
 #include "license/rules.h"
+#include <provisor/ecies.h>
 
 #include <inttypes.h>
 #include <string.h>
@@ -138,28 +140,64 @@ pv_license_check(const uint8_t *data, size_t len,
 	return 0;
 }
 
+static int
+check_ssp(const struct pv_campaign *c, const uint8_t *data, size_t len,
+    struct pv_error *e)
+{
+	struct pv_ecies_profile p;
+	struct pv_ssp_license l;
+	int r;
+
+	r = pv_ecies_parse(c->license_profile, &p, e);
+	if (r == 0)
+		r = pv_ssp_license_decode(data, len, &l, e);
+	if (r != 0)
+		return r;
+	if ((l.type == PV_ECIES_TYPE) == p.ssp ||
+	    l.min_version != p.fsbl_min_version)
+		return pv_fail(e, PV_E_VERIFY,
+		    "the license is not of the profile '%s'",
+		    c->license_profile);
+	r = pv_ec_check_public(l.ephemeral, e);
+	if (r != 0)
+		return pv_wrap(e, "ephemeral key of the license");
+	return 0;
+}
+
+int
+pv_campaign_check_license(const struct pv_campaign *c, const uint8_t *data,
+    size_t len, uint64_t number, const uint8_t *certificate, struct pv_error *e)
+{
+	struct pv_license l;
+	int r;
+
+	if (strcmp(c->license_profile, "resident") != 0)
+		return check_ssp(c, data, len, e);
+	r = pv_license_check(data, len, c->public_key, certificate, e);
+	if (r == 0)
+		r = pv_license_decode(data, len, &l, e);
+	if (r != 0)
+		return r;
+	if (memcmp(l.campaign_id, c->id, sizeof(l.campaign_id)) != 0 ||
+	    l.number != number || strcmp(l.product_id, c->product_id) != 0 ||
+	    memcmp(l.nonce, c->nonce, sizeof(l.nonce)) != 0)
+		return pv_fail(e, PV_E_VERIFY,
+		    "it is license no. %" PRIu64
+		    ", not of this campaign and number",
+		    l.number);
+	return 0;
+}
+
 int
 pv_rules_issued(const struct pv_campaign *def, const struct pv_entry *en,
     struct pv_error *e)
 {
 	const struct pv_entry_body *b = &en->body;
-	struct pv_license l;
 	int r;
 
-	r = pv_license_check(
-	    b->license, b->license_len, def->public_key, NULL, e);
-	if (r == 0)
-		r = pv_license_decode(b->license, b->license_len, &l, e);
-	if (r != 0) {
+	r = pv_campaign_check_license(
+	    def, b->license, b->license_len, b->number, NULL, e);
+	if (r != 0)
 		(void)pv_wrap(e, "entry %" PRIu64, en->seq);
-		return r;
-	}
-	if (memcmp(l.campaign_id, def->id, 16) != 0 || l.number != b->number ||
-	    strcmp(l.product_id, def->product_id) != 0 ||
-	    memcmp(l.nonce, def->nonce, sizeof(l.nonce)) != 0)
-		return pv_fail(e, PV_E_VERIFY,
-		    "entry %" PRIu64 ": holds a license that is not of this "
-		    "campaign and number",
-		    en->seq);
-	return 0;
+	return r;
 }

@@ -53,8 +53,8 @@ pv_campaign_revise(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	int r;
 
 	r = pv_rules_definition(c, e);
-	if (r == 0 && io->wrapper != NULL)
-		r = pv_rules_try_wrapping(io->wrapper, e);
+	if (r == 0)
+		r = pv_rules_try_key(c, io, e);
 	if (r == 0)
 		r = begin_draft(c, io, &head, e);
 	if (r != 0)
@@ -70,11 +70,10 @@ pv_campaign_open(const struct pv_campaign *c, const struct pv_campaign_io *io,
 {
 	struct pv_entry entry = { .kind = PV_ENTRY_OPEN };
 	struct pv_head head;
-	int r = 0;
+	int r;
 
 	/* The last chance to find a key that cannot serve. */
-	if (io->wrapper != NULL)
-		r = pv_rules_try_wrapping(io->wrapper, e);
+	r = pv_rules_try_key(c, io, e);
 	if (r == 0)
 		r = begin_draft(c, io, &head, e);
 	if (r != 0)

@@ -9,8 +9,10 @@
 #include "formats/certificate.h"
 #include "formats/ledger.h"
 #include "formats/license.h"
+#include "formats/license_ssp.h"
 #include "ledger/journal.h"
 #include "license/rules.h"
+#include <provisor/ecies.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,7 +39,6 @@ static int
 repeat(const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 {
 	struct pv_issued l = { .repeated = true };
-	struct pv_license dec;
 	struct pv_head head;
 	struct pv_entry en;
 	int r;
@@ -57,15 +58,8 @@ repeat(const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 	l.len = en.body.license_len;
 	l.number = en.body.number;
 	l.left = left(q->c, head.spent);
-	r = pv_license_check(
-	    l.data, l.len, q->c->public_key, q->certificate, e);
-	if (r == 0)
-		r = pv_license_decode(l.data, l.len, &dec, e);
-	if (r == 0 && (dec.number != l.number ||
-			  memcmp(dec.campaign_id, q->c->id, 16) != 0))
-		r = pv_fail(e, PV_E_VERIFY,
-		    "it is license no. %" PRIu64 " of another campaign",
-		    dec.number);
+	r = pv_campaign_check_license(
+	    q->c, l.data, l.len, l.number, q->certificate, e);
 	if (r != 0)
 		return pv_wrap(
 		    e, "license no. %" PRIu64 " in the ledger", l.number);
@@ -78,7 +72,7 @@ repeat(const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
  * signature. License format: formats/license.md.
  */
 static int
-make_license(
+make_resident(
     const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 {
 	const struct pv_wrapper *w = q->io->wrapper;
@@ -129,6 +123,44 @@ make_license(
 		return r;
 	*ret_l = out;
 	return 0;
+}
+
+/* A license of profile ssp or ecies: formats/license-ssp.md. */
+static int
+make_ssp(const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
+{
+	const struct pv_ecies *s = q->io->ecies;
+	struct pv_issued out = { .number = q->number, .len = PV_SSP_LICENSE };
+	struct pv_ssp_license l = { .version = 1 };
+	uint8_t header[PV_SSP_HEADER];
+	struct pv_ecies_profile p;
+	int r;
+
+	r = pv_ecies_parse(q->c->license_profile, &p, e);
+	if (r != 0)
+		return r;
+	l.type = p.ssp ? PV_SSP_TYPE_STATIC : PV_ECIES_TYPE;
+	l.min_version = p.fsbl_min_version;
+	r = s->ephemeral(s->ctx, l.ephemeral, e);
+	if (r == 0)
+		r = pv_ssp_license_encode_header(&l, header, e);
+	if (r == 0)
+		r = s->seal(s->ctx, &p, q->certificate + PV_CERT_PRODUCT_ID,
+		    header, q->c->nonce, l.encrypted, l.tag, e);
+	if (r == 0)
+		r = pv_ssp_license_encode(&l, out.data, e);
+	if (r == 0)
+		*ret_l = out;
+	return r;
+}
+
+static int
+make_license(
+    const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
+{
+	return strcmp(q->c->license_profile, "resident") == 0
+		   ? make_resident(q, ret_l, e)
+		   : make_ssp(q, ret_l, e);
 }
 
 static void
@@ -244,7 +276,8 @@ pv_license_issue(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	if (r != PV_E_NOT_FOUND)
 		return r;
 	pv_error_clear(e);
-	if (io->wrapper == NULL)
+	if (strcmp(c->license_profile, "resident") == 0 ? io->wrapper == NULL
+							: io->ecies == NULL)
 		return pv_fail(e, PV_E_INTERNAL,
 		    "the token of campaign '%s' is not open", c->name);
 	r = pv_rules_begin(c, io, &q.head, e);

@@ -40,11 +40,11 @@ PV_MUST_USE int pv_rules_same_campaign(const struct pv_campaign *a,
     const struct pv_campaign *b, struct pv_error *e);
 
 /*
- * Wrap the package key once for a key pair of our own, so that a key that
- * cannot serve is found before the first chip.
+ * Wrap or seal the package key once for a key pair of our own, so that a key
+ * that cannot serve is found before the first chip.
  */
-PV_MUST_USE int pv_rules_try_wrapping(
-    const struct pv_wrapper *wrapper, struct pv_error *e);
+PV_MUST_USE int pv_rules_try_key(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, struct pv_error *e);
 
 /* PV_E_POLICY when the chip is on the deny list. */
 PV_MUST_USE int pv_rules_not_denied(const struct pv_campaign *c,

@@ -34,3 +34,19 @@ pv_anchor_release(struct pv_anchor *a)
 		a->free(a->ctx);
 	memset(a, 0, sizeof(*a));
 }
+
+void
+pv_key_source_release(struct pv_key_source *k)
+{
+	if (k->free != NULL)
+		k->free(k->ctx);
+	memset(k, 0, sizeof(*k));
+}
+
+void
+pv_ecies_release(struct pv_ecies *s)
+{
+	if (s->free != NULL)
+		s->free(s->ctx);
+	memset(s, 0, sizeof(*s));
+}

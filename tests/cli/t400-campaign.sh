@@ -25,13 +25,13 @@ expect 2 "'sfl': sfi or ssp" "an unknown flow" -- \
 	create x --token pkcs11:token=oem --flow sfl --product-id 48400001 \
 	--firmware-id a --max-licenses 3 --key pkcs11:object=fw \
 	--nonce "$T/nonce" --trust "$T/ca.pem"
-expect 3 "flow 'sfi' only" "flow ssp is not there yet" -- \
+expect 3 '12 bytes, 16 are needed' "flow ssp has a nonce of 16 bytes" -- \
 	create x --token pkcs11:token=oem --flow ssp --product-id 48400001 \
 	--firmware-id a --max-licenses 3 --key pkcs11:object=fw \
 	--nonce "$T/nonce" --trust "$T/ca.pem"
-expect 3 "'resident' only" "profile ecies is not there yet" -- \
-	base x --license-profile ecies --trust "$T/ca.pem"
-expect 2 "file: a campaign's key must be in its token" \
+expect 2 "not resident, ssp or ecies" "an unknown profile" -- \
+	base x --license-profile smart --trust "$T/ca.pem"
+expect 2 "file: with license profile 'resident' the key must be" \
 	"a key file is refused" -- \
 	create x --token pkcs11:token=oem --flow sfi --product-id 48400001 \
 	--firmware-id a --max-licenses 3 --key "$T/nonce" \

@@ -70,11 +70,22 @@ test_create_refused(void **state)
 	refused(f, PV_E_USAGE, "campaign name");
 	f = fake_new(3);
 	f->c.flow = PV_FLOW_SSP;
-	refused(f, PV_E_UNSUPPORTED, "flow");
+	refused(f, PV_E_USAGE, "does not serve the flow 'ssp'");
+	f = fake_new(3);
+	f->c.flow = (enum pv_flow)3;
+	refused(f, PV_E_UNSUPPORTED, "flows");
 	f = fake_new(3);
 	(void)snprintf(
-	    f->c.license_profile, sizeof(f->c.license_profile), "ecies");
-	refused(f, PV_E_UNSUPPORTED, "profile 'ecies'");
+	    f->c.license_profile, sizeof(f->c.license_profile), "ssp");
+	refused(f, PV_E_USAGE, "does not serve the flow 'sfi'");
+	f = fake_new(3);
+	(void)snprintf(f->c.license_profile, sizeof(f->c.license_profile),
+	    "ecies:gcm_iv_len=16");
+	refused(f, PV_E_UNSUPPORTED, "profile 'ecies:gcm_iv_len=16'");
+	f = fake_new(3);
+	(void)snprintf(
+	    f->c.license_profile, sizeof(f->c.license_profile), "smart");
+	refused(f, PV_E_UNSUPPORTED, "profile 'smart'");
 	f = fake_new(0);
 	refused(f, PV_E_USAGE, "at least 1 license");
 	f = fake_new(3);
