@@ -211,6 +211,75 @@ run_info(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 
 /* --- read -------------------------------------------------------------------- */
 
+#define READ_AGAIN 4U
+#define READ_PIECE 512U /* bytes read again after a difference */
+
+/* May the device's checksum judge what is read from there? */
+static int
+can_check(struct pv_target *t, uint32_t addr, uint32_t size, bool *ret_can,
+    struct pv_error *e)
+{
+	*ret_can = false;
+	if (t->chip == NULL || addr % 4 != 0 || size % 4 != 0 ||
+	    !pv_chip_in_flash(t->chip, addr, size, NULL))
+		return 0;
+	return t->boot.checksum_probe(
+	    t->boot.ctx, pv_chip_flash_base(t->chip), ret_can, e);
+}
+
+static int
+agrees(struct pv_target *t, uint32_t addr, const uint8_t *data, uint32_t n,
+    bool *ret_agrees, struct pv_error *e)
+{
+	uint32_t crc = 0;
+	int r;
+
+	r = t->boot.checksum(t->boot.ctx, addr, n, &crc, e);
+	*ret_agrees = crc == pv_usart_crc(PV_USART_CRC_INIT, data, n);
+	return r;
+}
+
+/*
+ * What travels back on a serial line has no checksum of its own: find the
+ * pieces that the chip's checksum does not confirm, and read those again.
+ */
+static int
+read_checked(struct pv_target *t, uint32_t addr, uint8_t *data, uint32_t size,
+    bool check, struct pv_error *e)
+{
+	bool good = !check;
+	uint32_t at, n;
+	unsigned i;
+	int r;
+
+	r = t->boot.read(t->boot.ctx, addr, data, size, e);
+	if (r == 0 && check)
+		r = agrees(t, addr, data, size, &good, e);
+	if (r != 0 || good)
+		return r;
+	for (at = 0; at < size; at += n) {
+		n = size - at < READ_PIECE ? size - at : READ_PIECE;
+		r = agrees(t, addr + at, data + at, n, &good, e);
+		for (i = 0; r == 0 && !good && i < READ_AGAIN; i++) {
+			t->boot.count_retry(t->boot.ctx, "read", addr + at,
+			    "what was read does not have the chip's checksum");
+			r = t->boot.read(
+			    t->boot.ctx, addr + at, data + at, n, e);
+			if (r == 0)
+				r = agrees(
+				    t, addr + at, data + at, n, &good, e);
+		}
+		if (r != 0)
+			return r;
+		if (!good)
+			return pv_fail(e, PV_E_DEVICE,
+			    "read at 0x%08" PRIx32 ": what comes back does not "
+			    "have the chip's checksum, %u times in a row",
+			    addr + at, READ_AGAIN + 1U);
+	}
+	return 0;
+}
+
 /* Into memory for a DfuSe file, whose checksum comes at its end; else to f. */
 static int
 read_to(struct pv_app *app, struct pv_target *t, uint32_t addr, uint32_t size,
@@ -218,13 +287,17 @@ read_to(struct pv_app *app, struct pv_target *t, uint32_t addr, uint32_t size,
 {
 	uint8_t chunk[PV_READ_CHUNK], *data = chunk;
 	uint32_t at, n;
+	bool check;
 	int r;
 
+	r = can_check(t, addr, size, &check, e);
+	if (r != 0)
+		return r;
 	for (at = 0; at < size; at += n) {
 		n = size - at < PV_READ_CHUNK ? size - at : PV_READ_CHUNK;
 		if (all != NULL)
 			data = all + at;
-		r = t->boot.read(t->boot.ctx, addr + at, data, n, e);
+		r = read_checked(t, addr + at, data, n, check, e);
 		if (r == 0 && f != NULL)
 			r = pv_outfile_write(f, data, n, e);
 		if (r != 0)

@@ -52,8 +52,8 @@ check_map(struct pv_usart *u, uint32_t addr, size_t len, bool reading,
 	    pv_chip_flash_base(c));
 }
 
-#define ADAPTER_PACKET 62U  /* FTDI: 64 less two status bytes */
-#define SLOW_TURN_US   5000 /* an ACK at 9600 baud takes 3.4 ms */
+#define ADAPTER_PACKET 62U /* FTDI: 64 less two status bytes */
+#define SLOW_TURN_US   500 /* an ACK takes longer than wire and device */
 
 /* --- read ------------------------------------------------------------------ */
 
@@ -157,7 +157,11 @@ read_block(struct pv_usart *u, uint32_t addr, uint8_t *data, size_t len,
 static size_t
 read_step(const struct pv_usart *u)
 {
-	if (u->opt.lockstep || u->turn_us < SLOW_TURN_US)
+	uint32_t baud = u->link.baud != 0 ? u->link.baud : 9600;
+
+	/* opcode, complement and ACK: 33 bit times */
+	if (u->opt.lockstep ||
+	    u->turn_us - INT64_C(33000000) / baud < SLOW_TURN_US)
 		return PV_USART_BLOCK;
 	return 4U * ADAPTER_PACKET - 3U;
 }

@@ -81,6 +81,23 @@ for quirk in checksum-fixed checksum-one-ack; do
 		 .sectors_kept == 3 and .bytes_verified >= 6000'
 done
 
+# Reading has no checksum on the line, but the chip has one.
+chip -- --quirk checksum
+SIM=$!
+head -c 65536 /dev/urandom >"$T/big.bin"
+expect 0 '' 'program 64 KiB' -- \
+	provisor device write "$T/big.bin@0x08000000" --port "$PORT"
+kill "$SIM"
+wait "$SIM" 2>/dev/null
+rm -f "$T/tty$N"
+background provisor sim run "$CHIP" --usart "$T/tty$N" --quirk checksum \
+	--faults flip=1e-4 --seed 3
+wait_for "$T/tty$N"
+expect 0 'retries' 'read it over a line that flips bits' -- \
+	provisor --json device read 0x08000000+64K --port "$PORT" -o "$T/back.bin"
+counted 'some of it twice' '.retries > 0'
+same 'and right' "$T/big.bin" "$T/back.bin"
+
 # --- parts that depart from the document --------------------------------------
 chip -- --quirk stray-zero
 expect 0 '' 'stray-zero: 0x00 before the ACK' -- \
