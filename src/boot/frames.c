@@ -270,8 +270,18 @@ pv_us_has_pair(const uint8_t *data, size_t len)
 int
 pv_us_need(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e)
 {
+	struct pv_error ignored = { 0 };
+
 	if (pv_usart_has(u, op))
 		return 0;
+	/* The list has no checksum: a byte of it may have been damaged. */
+	if (!u->listed_again) {
+		u->listed_again = true;
+		if (pv_us_get(u, &ignored) != 0)
+			(void)pv_us_recover(u, ignored.code, 1, &ignored);
+		if (pv_usart_has(u, op))
+			return 0;
+	}
 	return pv_us_fail(u, PV_E_DEVICE, e,
 	    "the bootloader has no command 0x%02x", (unsigned)op);
 }

@@ -107,8 +107,8 @@ pv_us_sync(struct pv_usart *u, int timeout_ms, struct pv_error *e)
 	return b == NACK ? pv_us_quiet(u, T_TURN / 4, e) : 0;
 }
 
-static int
-get_once(struct pv_usart *u, struct pv_error *e)
+int
+pv_us_get(struct pv_usart *u, struct pv_error *e)
 {
 	uint8_t n, list[256];
 	int r;
@@ -174,7 +174,7 @@ static int
 identify(struct pv_usart *u, struct pv_error *e)
 {
 	static int (*const ask[])(struct pv_usart *, struct pv_error *) = {
-		get_once,
+		pv_us_get,
 		get_version_once,
 		get_id_once,
 	};

@@ -49,6 +49,8 @@ struct pv_usart {
 	uint32_t address;
 	bool has_address;
 
+	bool listed_again; /* Get was asked a second time */
+
 	/* Sent and not yet acknowledged: the filler must not occur here. */
 	uint8_t sent[SENT_MAX];
 	size_t n_sent;
@@ -142,6 +144,8 @@ int pv_us_recover(
 
 /* --- session.c ------------------------------------------------------------ */
 
+/* Get: version and list of commands. */
+int pv_us_get(struct pv_usart *u, struct pv_error *e);
 /* 0x7F and what may come back (U1). */
 int pv_us_sync(struct pv_usart *u, int timeout_ms, struct pv_error *e);
 /* The reset line, when there is one: play the sequence and sync. */

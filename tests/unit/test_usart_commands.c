@@ -36,6 +36,28 @@ sent(const struct fakeboot *b, const void *bytes, size_t n)
 	return false;
 }
 
+/* A damaged byte in the list of commands, which has no checksum. */
+static void
+test_damaged_list(void **state)
+{
+	struct fakeboot *b = fb_new();
+	struct pv_error e = { 0 };
+	struct pv_usart *u;
+	uint8_t word[4];
+
+	(void)state;
+	b->flip_out = 7; /* sync, ACK, count, version, then 00 01 02 11 */
+	u = open_with(b, NULL);
+	assert_false(pv_usart_has(u, PV_OP_READ));
+	assert_int_equal(pv_usart_read(u, FB_FLASH, word, 4, &e), 0);
+	assert_true(pv_usart_has(u, PV_OP_READ));
+	/* One that is not there stays so, without asking for ever. */
+	assert_int_equal(
+	    pv_usart_checksum(u, FB_FLASH, 4, NULL, &e), PV_E_DEVICE);
+	pv_usart_free(u);
+	free(b);
+}
+
 /* --- protection (U15, U16, U17) ----------------------------------------------------- */
 
 static void
@@ -653,6 +675,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_damaged_list),
 		cmocka_unit_test(test_write_protect),
 		cmocka_unit_test(test_write_protect_refused),
 		cmocka_unit_test(test_readout),
