@@ -176,6 +176,13 @@ const char *pv_resident_signer_fault(
 const char *pv_key_bytes_fault(
     const struct pv_hsm *hsm, CK_OBJECT_HANDLE secret_key);
 
+/*
+ * What to do about a mechanism that is missing; falls back to `otherwise`. p11-kit's
+ * remoting passes on only the mechanisms whose parameters it knows.
+ */
+int pv_hint_mechanism(
+    const struct pv_hsm *hsm, const char *otherwise, struct pv_error *e);
+
 /* Open a further session on the token; it shares the login. */
 PV_MUST_USE int pv_hsm_session(const struct pv_hsm *hsm,
     CK_SESSION_HANDLE *ret_session, struct pv_error *e);

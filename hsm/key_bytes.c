@@ -141,9 +141,13 @@ pv_hsm_key_source(struct pv_hsm *hsm, const char *uri,
 		goto fail;
 	fault = pv_key_bytes_fault(hsm, s->key);
 	if (fault != NULL) {
-		r = pv_fail(e, PV_E_HSM,
+		(void)pv_fail(e, PV_E_HSM,
 		    "'%s' cannot serve a license of this profile: %s", uri,
 		    fault);
+		r = pv_hint_mechanism(hsm,
+		    "'provisor key generate --type aes-128' makes a key that "
+		    "can",
+		    e);
 		goto fail;
 	}
 	s->readable = !pv_attr_bool(hsm, s->key, CKA_SENSITIVE, true);

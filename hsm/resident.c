@@ -55,6 +55,18 @@ pv_resident_signer_fault(const struct pv_hsm *hsm, CK_OBJECT_HANDLE key)
 	return NULL;
 }
 
+int
+pv_hint_mechanism(
+    const struct pv_hsm *hsm, const char *otherwise, struct pv_error *e)
+{
+	if (strstr(hsm->module, "p11-kit-client") == NULL)
+		return pv_hint(e, "%s", otherwise);
+	return pv_hint(e,
+	    "p11-kit passes on only the mechanisms it knows: run provisor "
+	    "where the token is, or take --license-profile ecies with a key "
+	    "that is in a file or may be read");
+}
+
 /*
  * A license of profile ssp or ecies encrypts IV and key together under bytes
  * of a derived secret. Inside a token that takes a derivation with

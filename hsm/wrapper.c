@@ -234,8 +234,10 @@ pv_hsm_wrapper(struct pv_hsm *hsm, const char *uri,
 	if (fault != NULL) {
 		(void)pv_fail(e, PV_E_HSM,
 		    "'%s' cannot serve a resident license: %s", uri, fault);
-		r = pv_hint(e, "'provisor key generate --type aes-128' makes "
-			       "a key that can");
+		r = pv_hint_mechanism(hsm,
+		    "'provisor key generate --type aes-128' makes a key that "
+		    "can",
+		    e);
 		goto fail;
 	}
 	w->wrapped_len = pv_attr_ulong(hsm, w->oem, CKA_VALUE_LEN, 0) + 8;
