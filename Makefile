@@ -29,6 +29,11 @@ MISSING := $(strip $(foreach p,$(PKGS),$(shell $(PKG_CONFIG) --exists $(p) || ec
 ifneq ($(MISSING),)
 $(error missing libraries: $(MISSING). On Debian, 'scripts/check' installs them)
 endif
+# Optional: the ledger of many stations.
+ifeq ($(shell $(PKG_CONFIG) --exists libpq && echo yes),yes)
+PKGS += libpq
+WITH += -DPV_WITH_LIBPQ
+endif
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm
 endif
@@ -55,7 +60,7 @@ OPT := -O0 -g --coverage
 FORTIFY :=
 endif
 
-CPPFLAGS_ALL := -D_DEFAULT_SOURCE -Iinclude -Isrc -I. $(FORTIFY) \
+CPPFLAGS_ALL := -D_DEFAULT_SOURCE -Iinclude -Isrc -I. $(FORTIFY) $(WITH) \
 	-DPV_VERSION='"$(VERSION)"' -DPV_DATADIR='"$(DATADIR)"' $(CPPFLAGS)
 CFLAGS_ALL := -std=c11 $(OPT) $(WARN) $(HARDEN) $(PKG_CFLAGS) \
 	-include src/base/banned.h -MMD -MP $(CFLAGS)
@@ -112,6 +117,13 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(say) CC $<
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+# Libraries that come and go change what is built.
+.PHONY: FORCE
+$(B)/with: FORCE
+	@mkdir -p $(@D)
+	@echo '$(WITH)' | cmp -s - $@ || echo '$(WITH)' > $@
+$(patsubst %.c,$(B)/%.o,$(wildcard src/ledger/postgres*.c)): $(B)/with
 
 $(LIB_A): $(call objs,$(LIB_SRC))
 	$(say) AR $@

@@ -338,8 +338,9 @@ early(int argc, const char **argv)
 	if (argc < 2)
 		return 0;
 	if (strcmp(argv[1], "--version") == 0) {
-		printf("provisor %s\nbuilt with: %s\n", PV_VERSION,
-		    "openssl p11-kit libserialport sqlite libelf cjson popt");
+		printf("provisor %s\nbuilt with: %s%s\n", PV_VERSION,
+		    "openssl p11-kit libserialport sqlite libelf cjson popt",
+		    pv_store_has_postgres() ? " postgresql" : "");
 		return 1;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||

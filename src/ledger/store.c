@@ -20,28 +20,6 @@ pv_store_open(const char *location, enum pv_store_mode mode,
 	    location, mode == PV_STORE_READ ? 0 : 1, ret_store, e);
 }
 
-#ifndef PV_WITH_LIBPQ
-bool
-pv_store_has_postgres(void)
-{
-	return false;
-}
-
-int
-pv_store_postgres(const char *url, enum pv_store_mode mode,
-    struct pv_store *ret_store, struct pv_error *e)
-{
-	(void)url;
-	(void)mode;
-	(void)ret_store;
-	(void)pv_fail(
-	    e, PV_E_UNSUPPORTED, "this program was built without PostgreSQL");
-	(void)pv_hint(e, "build it where pkg-config knows libpq; 'provisor "
-			 "--version' lists what is in");
-	return PV_E_UNSUPPORTED;
-}
-#endif
-
 void
 pv_store_release(struct pv_store *s)
 {

@@ -9,12 +9,17 @@
 # whole token with it, whatever this program does (provisor-campaign(1), BUGS).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/campaign.sh"
+if [ "${KIND:-}" = postgres ]; then
+	. "$(dirname "$0")/postgres.sh"
+	postgres
+fi
 need strace
 token
 ca ca
 campaign spring 400 >/dev/null 2>&1 || fail "campaign create"
 
 CALLS=write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink
+[ -z "${KIND:-}" ] || CALLS=$CALLS,sendto,recvfrom
 
 issue() { # FILE-OF-CHIP, OUTPUT
 	provisor --json license issue --campaign spring --certificate "$1" \

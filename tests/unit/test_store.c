@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The SQLite store against store.h: what it keeps, in which order, under a
- * lock, and how it meets files that are not what they should be. The rules
- * of the ledger run over it too, with copies of the file put back.
+ * The stores against store.h, the same tests for SQLite and PostgreSQL: what
+ * they keep, in which order, under a lock, by many processes at once. Then
+ * each by itself: files that are no ledgers, copies put back, servers that go
+ * away and answers that get lost.
  */
 #include "fake_campaign.h"
 
 #include "base/file.h"
 #include "ledger/journal.h"
+
+#include "../postgres.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +18,11 @@
 struct files {
 	char dir[256];
 	char db[300];
+	const char *where; /* the file, or the URL of the cluster */
 };
+
+static struct pg_cluster cluster;
+static bool have_cluster;
 
 static int
 setup(void **state)
@@ -28,7 +35,38 @@ setup(void **state)
 	    tmp == NULL ? "/tmp" : tmp);
 	assert_non_null(mkdtemp(t->dir));
 	(void)snprintf(t->db, sizeof(t->db), "%s/ledger.db", t->dir);
+	t->where = t->db;
 	*state = t;
+	return 0;
+}
+
+static void
+sql(const char *text)
+{
+	char url[600];
+	const char *const argv[] = { "psql", "-q", "-d", url, "-c", text,
+		NULL };
+
+	(void)snprintf(url, sizeof(url), "%s", cluster.url);
+	assert_int_equal(softhsm_run(argv), 0);
+}
+
+/* An empty database in the cluster of this program. */
+static int
+setup_pg(void **state)
+{
+	struct files *t;
+
+	if (!have_cluster) {
+		/* The same over SQLite again: where there is no server there
+		 * is nothing to test, and in CI there is one. */
+		assert_null(getenv("CI"));
+		return setup(state);
+	}
+	sql("DROP SCHEMA IF EXISTS provisor CASCADE");
+	(void)setup(state);
+	t = *state;
+	t->where = cluster.url;
 	return 0;
 }
 
@@ -58,7 +96,7 @@ open_store(const struct files *t)
 	struct pv_store s = { 0 };
 	struct pv_error e = { 0 };
 
-	if (pv_store_sqlite(t->db, 1, &s, &e) != 0)
+	if (pv_store_open(t->where, PV_STORE_INIT, &s, &e) != 0)
 		fail_msg("%s", e.msg);
 	return s;
 }
@@ -181,7 +219,11 @@ test_lock(void **state)
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0) {
-		if (other.lock(other.ctx, id, 100, &e) != 0)
+		/* A connection is not shared with a child: its own. */
+		struct pv_store own = { 0 };
+
+		if (pv_store_open(t->where, PV_STORE_READ, &own, &e) != 0 ||
+		    own.lock(own.ctx, id, 100, &e) != 0)
 			_exit(1);
 		_exit(0);
 	}
@@ -190,6 +232,135 @@ test_lock(void **state)
 	assert_int_equal(s.lock(s.ctx, id, 100, &e), 0);
 	s.unlock(s.ctx);
 	pv_store_release(&other);
+	pv_store_release(&s);
+}
+
+/* Pages of any length, and callbacks that ask the store again. */
+static int
+see_nested(void *ctx, const struct pv_record *rec, struct pv_error *e)
+{
+	struct pv_store *s = ctx;
+	struct seen seen = { .n = 0 };
+
+	if (rec->seq % 400 == 1) {
+		assert_int_equal(
+		    s->last(s->ctx, rec->campaign_id, NULL, 0, see, &seen, e),
+		    0);
+		assert_int_equal(seen.rec[0].seq, 1100);
+		seen = (struct seen){ .stop_at = 3 };
+		assert_int_equal(
+		    s->scan(s->ctx, rec->campaign_id, 700, see, &seen, e), 7);
+		assert_int_equal(seen.rec[2].seq, 702);
+	}
+	return 0;
+}
+
+static int
+count_up(void *ctx, const struct pv_record *rec, struct pv_error *e)
+{
+	uint64_t *n = ctx;
+
+	(void)e;
+	assert_int_equal(rec->seq, ++*n);
+	return 0;
+}
+
+static void
+test_long_scan(void **state)
+{
+	const struct files *t = *state;
+	struct pv_store s = open_store(t);
+	struct pv_record rec;
+	uint8_t id[16];
+	uint64_t n = 0;
+
+	memset(id, 1, sizeof(id));
+	for (uint64_t seq = 1; seq <= 1100; seq++) {
+		make(&rec, 1, seq, 1, 9);
+		assert_int_equal(s.append(s.ctx, &rec, NULL), 0);
+	}
+	for (uint8_t c = 2; c < 30; c++) {
+		make(&rec, c, 1, 1, 9);
+		assert_int_equal(s.append(s.ctx, &rec, NULL), 0);
+	}
+	assert_int_equal(s.scan(s.ctx, id, 1, count_up, &n, NULL), 0);
+	assert_int_equal(n, 1100);
+	assert_int_equal(s.scan(s.ctx, id, 1, see_nested, &s, NULL), 0);
+	n = 1099;
+	assert_int_equal(s.scan(s.ctx, id, 1100, count_up, &n, NULL), 0);
+	assert_int_equal(s.scan(s.ctx, id, UINT64_MAX, count_up, &n, NULL), 0);
+	assert_int_equal(n, 1100);
+	pv_store_release(&s);
+}
+
+/*
+ * Processes that count up under the lock: read the last, append the next.
+ * Without the lock, or with two holders, appends would collide.
+ */
+#define WRITERS 8
+#define EACH	25
+
+static int
+take_seq(void *ctx, const struct pv_record *rec, struct pv_error *e)
+{
+	(void)e;
+	*(uint64_t *)ctx = rec->seq;
+	return 0;
+}
+
+static int
+writer(const struct files *t)
+{
+	struct pv_store s = { 0 };
+	struct pv_record rec;
+	uint8_t id[16];
+
+	memset(id, 0xa5, sizeof(id));
+	if (pv_store_open(t->where, PV_STORE_CREATE, &s, NULL) != 0)
+		return 1;
+	for (unsigned int i = 0; i < EACH; i++) {
+		uint64_t seq = 0;
+		int r;
+
+		if (s.lock(s.ctx, id, 60000, NULL) != 0)
+			return 2;
+		r = s.last(s.ctx, id, NULL, 0, take_seq, &seq, NULL);
+		if (r != 0 && r != PV_E_NOT_FOUND)
+			return 3;
+		make(&rec, 0xa5, seq + 1, 1, 9);
+		if (s.append(s.ctx, &rec, NULL) != 0)
+			return 4;
+		s.unlock(s.ctx);
+	}
+	pv_store_release(&s);
+	return 0;
+}
+
+static void
+test_many_writers(void **state)
+{
+	const struct files *t = *state;
+	struct pv_store s = open_store(t);
+	pid_t child[WRITERS];
+	uint8_t id[16];
+	uint64_t n = 0;
+	int status;
+
+	pv_store_release(&s);
+	for (size_t i = 0; i < WRITERS; i++) {
+		child[i] = fork();
+		assert_true(child[i] >= 0);
+		if (child[i] == 0)
+			_exit(writer(t));
+	}
+	for (size_t i = 0; i < WRITERS; i++) {
+		assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+		assert_int_equal(status, 0);
+	}
+	s = open_store(t);
+	memset(id, 0xa5, sizeof(id));
+	assert_int_equal(s.scan(s.ctx, id, 1, count_up, &n, NULL), 0);
+	assert_int_equal(n, WRITERS * EACH);
 	pv_store_release(&s);
 }
 
@@ -339,13 +510,51 @@ test_rules_over_file(void **state)
 	fake_free(f);
 }
 
+/* The rules over whichever store, by two openings of it in turn. */
+static void
+test_rules(void **state)
+{
+	const struct files *t = *state;
+	struct fake *f = fake_new(3);
+	struct pv_verify_report rep;
+	struct pv_campaign c;
+	struct pv_error e = { 0 };
+
+	f->store = open_store(t);
+	f->locked = 1;
+	if (pv_campaign_create(&f->c, &f->io, &e) != 0)
+		fail_msg("%s", e.msg);
+	f->locked = 0;
+	issue_to(f, 1, 0);
+	pv_store_release(&f->store);
+	f->store = open_store(t);
+	issue_to(f, 2, 0);
+	issue_to(f, 1, 0);
+	issue_to(f, 3, 0);
+	issue_to(f, 4, PV_E_LIMIT);
+	assert_int_equal(pv_ledger_verify(&f->c, &f->io, &rep, NULL), 0);
+	assert_int_equal(rep.issued, 3);
+	assert_int_equal(pv_campaign_load(&f->store, "spring", &c, NULL), 0);
+	assert_int_equal(c.issued, 3);
+	pv_store_release(&f->store);
+	fake_free(f);
+}
+
+#define SHARED(test)                                              \
+	cmocka_unit_test_setup_teardown(test, setup, teardown),   \
+	{                                                         \
+#test "_postgres", test, setup_pg, teardown, NULL \
+	}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-		    test_append_scan_last, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
+		SHARED(test_append_scan_last),
+		SHARED(test_lock),
+		SHARED(test_long_scan),
+		SHARED(test_many_writers),
+		SHARED(test_rules),
 		cmocka_unit_test_setup_teardown(
 		    test_not_a_ledger, setup, teardown),
 		cmocka_unit_test_setup_teardown(
@@ -354,5 +563,11 @@ main(void)
 		    test_rules_over_file, setup, teardown),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed;
+
+	have_cluster = pg_cluster_start(&cluster);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	if (have_cluster)
+		(void)pg_cluster_do(&cluster, "remove");
+	return failed;
 }
