@@ -31,7 +31,7 @@ parse_number(const char *p, size_t n, uint64_t *ret, struct pv_error *e)
 static int
 parse_sectors(const char *text, struct codes *c, struct pv_error *e)
 {
-	uint64_t from, to;
+	uint64_t from = 0, to;
 	size_t n, dash;
 	int r;
 

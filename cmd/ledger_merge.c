@@ -14,7 +14,7 @@
 #include <string.h>
 
 /* Longest line of an export: an entry in hex and its fields again. */
-#define LINE_CAP (64U * 1024U)
+#define LINE_CAP 65536U
 #define KEYS_MAX 64U
 
 struct merging {

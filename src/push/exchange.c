@@ -44,7 +44,8 @@ static const struct {
 	{ PV_SI_E_FLASH_ERASE, PV_E_DEVICE, "erasing flash failed" },
 	{ PV_SI_E_FLASH_PROGRAM, PV_E_DEVICE, "programming flash failed" },
 	{ PV_SI_E_FLASH_LOCKED, PV_E_DEVICE,
-	    "a sector is write-protected ('device unprotect --sectors all' lifts that)" },
+	    "a sector is write-protected ('device unprotect --sectors all' "
+	    "lifts that)" },
 	{ PV_SI_E_INCOMPLETE, PV_E_VERIFY, "areas are missing" },
 	{ PV_SI_E_INTERNAL, PV_E_DEVICE, "internal fault of the device" },
 };
