@@ -208,6 +208,7 @@ audit_json(struct pv_json *o, const struct pv_campaign *c,
 	pv_json_set_u64(o, "passed", rep->passed);
 	pv_json_set_u64(o, "failed", rep->failed);
 	pv_json_set_u64(o, "denied", rep->denied);
+	pv_json_set_u64(o, "repairs", rep->repairs);
 	pv_json_set_u64(o, "clock_steps_back", rep->clock_steps);
 	if (rep->clock_steps > 0) {
 		pv_json_set_u64(o, "clock_step_back_at", rep->clock_step_at);
@@ -245,6 +246,11 @@ audit_one(struct audit *a, const struct pv_campaign *c, struct pv_error *e)
 	    " burnt, %" PRIu64 " passed, %" PRIu64 " failed\n",
 	    c->name, rep.issued, c->max_licenses, rep.spent - rep.issued,
 	    rep.passed, rep.failed);
+	if (rep.repairs > 0)
+		pv_say(a->app,
+		    "campaign %s: the token's note was repaired %" PRIu64
+		    " times\n",
+		    c->name, rep.repairs);
 	if (rep.clock_steps > 0)
 		pv_say(a->app,
 		    "campaign %s: the clock ran backwards %" PRIu64 " times, "
@@ -492,6 +498,10 @@ const struct pv_verb pv_verbs_ledger[] = {
 	    "provisor ledger anchor --campaign spring --export "
 	    "spring-may.checkpoint",
 	    pv_run_ledger_anchor },
+	{ "ledger", "repair", "--campaign NAME [--yes]",
+	    "bring a token that lost its last notes back to the ledger",
+	    "provisor ledger repair --campaign spring --yes",
+	    pv_run_ledger_repair },
 	{ "ledger", "export", "[--format jsonl|csv] [--campaign NAME] [-o F]",
 	    "write every entry out, oldest first",
 	    "provisor ledger export --format csv -o spring.csv", run_export },

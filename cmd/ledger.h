@@ -25,6 +25,8 @@ int pv_run_ledger_report(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
 int pv_run_ledger_merge(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+int pv_run_ledger_repair(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
 int pv_run_ledger_init(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
 

@@ -99,6 +99,10 @@ json_body(struct pv_json *o, const struct pv_entry *en)
 	}
 	if (en->kind == PV_ENTRY_CLOSE || en->kind == PV_ENTRY_OPEN)
 		return;
+	if (en->kind == PV_ENTRY_REPAIR) {
+		pv_json_set_u64(o, "noted", b->number);
+		return;
+	}
 	if (en->kind != PV_ENTRY_DENY)
 		pv_json_set_u64(o, "number", b->number);
 	pv_json_set_hex(o, "chip", b->chip, sizeof(b->chip));

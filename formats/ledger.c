@@ -43,6 +43,8 @@ pv_entry_kind_name(enum pv_entry_kind kind)
 		return "open";
 	case PV_ENTRY_DENY:
 		return "deny";
+	case PV_ENTRY_REPAIR:
+		return "repair";
 	}
 	return "?";
 }
@@ -186,6 +188,7 @@ validate(const struct pv_entry *en, struct pv_error *e)
 	case PV_ENTRY_CLOSE:
 	case PV_ENTRY_OPEN:
 	case PV_ENTRY_DENY:
+	case PV_ENTRY_REPAIR:
 		break;
 	default:
 		return pv_fail(e, PV_E_UNSUPPORTED,
@@ -285,6 +288,8 @@ read_body(struct pv_reader *r, struct pv_entry *en)
 		return;
 	if (en->kind != PV_ENTRY_DENY)
 		b->number = pv_rd_u64le(r);
+	if (en->kind == PV_ENTRY_REPAIR)
+		return;
 	pv_rd_bytes(r, b->chip, sizeof(b->chip));
 	if (en->kind == PV_ENTRY_ISSUED) {
 		b->license_len = pv_rd_u16le(r);
@@ -408,6 +413,8 @@ write_body(struct pv_writer *w, const struct pv_entry *en)
 		return;
 	if (en->kind != PV_ENTRY_DENY)
 		pv_wr_u64le(w, b->number);
+	if (en->kind == PV_ENTRY_REPAIR)
+		return;
 	pv_wr_bytes(w, b->chip, sizeof(b->chip));
 	if (en->kind == PV_ENTRY_ISSUED) {
 		pv_wr_u16le(w, (uint16_t)b->license_len);

@@ -32,6 +32,7 @@ enum pv_entry_kind {
 	PV_ENTRY_REVISE = 7,
 	PV_ENTRY_OPEN = 8,
 	PV_ENTRY_DENY = 9,
+	PV_ENTRY_REPAIR = 10,
 };
 
 /* Where the campaign stands after an entry. */
@@ -50,7 +51,7 @@ enum pv_entry_clock {
 
 /* Bodies of reserve, issued, failed, result and deny share their fields. */
 struct pv_entry_body {
-	uint64_t number;
+	uint64_t number; /* repair: the entry that the token had noted */
 	uint8_t chip[32]; /* SHA-256 of the certificate */
 	/* issued */
 	size_t license_len;

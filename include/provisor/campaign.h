@@ -155,6 +155,21 @@ PV_MUST_USE int pv_campaign_deny(const struct pv_campaign *c,
     const struct pv_campaign_io *io, const uint8_t certificate[136],
     const char *reason, bool *ret_already, struct pv_error *e);
 
+/*
+ * Bring a token whose note fell behind by several entries back to the head of
+ * the ledger, as after a power cut that took its last writes. The whole ledger
+ * is audited first; the noted entry must be one of it (PV_E_ROLLBACK). The
+ * repair is an entry of its own. Without `apply` nothing is written.
+ */
+struct pv_repair {
+	uint64_t noted; /* the entry in the token */
+	uint64_t head;	/* the last entry of the ledger before the repair */
+	bool needed;	/* behind by more than the one entry of a crash */
+};
+PV_MUST_USE int pv_campaign_repair(const struct pv_campaign *c,
+    const struct pv_campaign_io *io, bool apply, struct pv_repair *ret_r,
+    struct pv_error *e);
+
 /* Final. Needs signer and anchor. */
 PV_MUST_USE int pv_campaign_close(const struct pv_campaign *c,
     const struct pv_campaign_io *io, struct pv_error *e);
@@ -192,6 +207,7 @@ struct pv_verify_report {
 	uint64_t spent;		 /* numbers reserved: issued and burnt */
 	uint64_t passed, failed; /* recorded outcomes */
 	uint64_t denied;	 /* chips on the deny list */
+	uint64_t repairs;	 /* of a note that fell behind */
 	uint64_t clock_steps;	 /* times the clock ran backwards */
 	uint64_t clock_step_at;	 /* the first entry of these, 0: none */
 	int64_t clock_step_ms;	 /* the longest way back */

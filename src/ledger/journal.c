@@ -275,7 +275,10 @@ token_older(const struct pv_campaign *c, const struct pv_note *note,
 	    "entry %" PRIu64 " (%" PRIu64 " licenses)",
 	    note->seq, note->spent, c->name, head->seq, head->spent);
 
-	(void)pv_hint(e, "use the token as it was last used, not a copy");
+	(void)pv_hint(e,
+	    "use the token as it was last used, not a copy; after a power cut "
+	    "'provisor ledger repair --campaign %s' can go on",
+	    c->name);
 	return r;
 }
 
@@ -358,6 +361,33 @@ pv_journal_agree(const struct pv_campaign *c, struct pv_store *store,
 	if (r != 0 || !behind)
 		return r;
 	return pv_journal_anchor(c, anchor, head, e);
+}
+
+int
+pv_journal_noted(const struct pv_campaign *c, struct pv_store *store,
+    struct pv_anchor *anchor, const struct pv_head *head, uint64_t *ret_seq,
+    struct pv_error *e)
+{
+	struct pv_note note = { 0 };
+	struct tail t = { .c = c };
+	int r;
+
+	r = read_note(c, anchor, &note, e);
+	if (r != 0)
+		return r;
+	if (note.seq > head->seq)
+		return ledger_older(c, &note, head, e);
+	*ret_seq = note.seq;
+	if (note.seq == 0)
+		return 0;
+	t.first = note.seq;
+	r = store->scan(store->ctx, c->id, t.first, take_tail, &t, e);
+	if (r < 0)
+		return pv_wrap(e, "ledger of campaign '%s'", c->name);
+	if (t.n == 0 || !pv_ct_equal(t.hash[0], note.hash, 32) ||
+	    t.spent[0] != note.spent)
+		return ledger_replaced(c, &note, e);
+	return 0;
 }
 
 /* --- appending ------------------------------------------------------------- */

@@ -60,6 +60,14 @@ PV_MUST_USE int pv_journal_compare(const struct pv_campaign *c,
     const struct pv_head *head, struct pv_error *e);
 
 /*
+ * The entry that the token has noted, which must be one of this chain, before
+ * its head or the head itself; PV_E_ROLLBACK. How far behind is no matter.
+ */
+PV_MUST_USE int pv_journal_noted(const struct pv_campaign *c,
+    struct pv_store *store, struct pv_anchor *anchor,
+    const struct pv_head *head, uint64_t *ret_seq, struct pv_error *e);
+
+/*
  * Append an entry after `head`, durably, then anchor it, then move the head.
  * Kind, body and (for a first entry) create are the caller's; the rest is
  * filled in. On failure nothing may be appended any more under this lock:

@@ -218,6 +218,13 @@ rules(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 	case PV_ENTRY_DENY:
 		r = rule_deny(a, en, e);
 		break;
+	case PV_ENTRY_REPAIR:
+		/* One entry behind is no repair: formats/ledger.md. */
+		if (en->seq < 4 || en->body.number > en->seq - 3)
+			return broken(e, en->seq,
+			    "repairs a note that was not behind");
+		a->rep.repairs++;
+		break;
 	case PV_ENTRY_RESERVE:
 		r = rule_reserve(a, en, e);
 		break;

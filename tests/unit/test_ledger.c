@@ -32,6 +32,8 @@ sample(const struct fake *f, enum pv_entry_kind kind, struct pv_entry *en)
 		return;
 	if (kind != PV_ENTRY_DENY)
 		en->body.number = 412;
+	if (kind == PV_ENTRY_REPAIR)
+		return;
 	memset(en->body.chip, 0x22, sizeof(en->body.chip));
 	if (kind == PV_ENTRY_ISSUED) {
 		en->body.license_len = 212;
@@ -55,7 +57,7 @@ test_round_trip(void **state)
 	struct pv_error e = { 0 };
 
 	(void)state;
-	for (int k = PV_ENTRY_CREATE; k <= PV_ENTRY_DENY; k++) {
+	for (int k = PV_ENTRY_CREATE; k <= PV_ENTRY_REPAIR; k++) {
 		size_t len = sizeof(data), len2 = sizeof(again);
 
 		sample(f, (enum pv_entry_kind)k, &in);
