@@ -97,21 +97,54 @@ answer(struct pv_usart *u, size_t len, uint32_t *ret_crc, struct pv_error *e)
 	return 0;
 }
 
+/*
+ * All five frames in one write (S3), once the command has worked in lockstep:
+ * a device that refuses one finds no command in the rest.
+ */
+static int
+checksum_merged(
+    struct pv_usart *u, const uint8_t *f, size_t size, struct pv_error *e)
+{
+	static const char *const what[] = { "command 0xa1", "the address",
+		"the size", "the polynomial" };
+	size_t ahead = size - 2, i;
+	int r;
+
+	u->n_sent = 0;
+	u->merged = true;
+	r = pv_us_send(u, f, size, e);
+	for (i = 0; r == 0 && i < sizeof(what) / sizeof(what[0]); i++) {
+		r = pv_us_ack_ahead(u, what[i], ahead, T_ANSWER, e);
+		ahead -= 5;
+	}
+	return r;
+}
+
 static int
 checksum_once(struct pv_usart *u, uint32_t addr, size_t len, uint32_t *ret_crc,
     struct pv_error *e)
 {
+	const uint32_t values[] = { addr, (uint32_t)(len / 4), POLYNOMIAL,
+		PV_USART_CRC_INIT };
+	static const char *const what[] = { "the address", "the size",
+		"the polynomial", "the initial value" };
+	uint8_t f[2 + 4 * 5] = { PV_OP_GET_CHECKSUM,
+		0xffU - PV_OP_GET_CHECKSUM };
+	size_t i;
 	int r;
 
+	for (i = 0; i < 4; i++) {
+		pv_put_u32be(f + 2 + 5 * i, values[i]);
+		f[6 + 5 * i] = pv_us_xor(f + 2 + 5 * i, 4);
+	}
+	if (!u->opt.lockstep && u->crc == CRC_TRUSTED &&
+	    !pv_us_has_pair(f + 1, sizeof(f) - 1)) {
+		r = checksum_merged(u, f, sizeof(f), e);
+		return r != 0 ? r : answer(u, len, ret_crc, e);
+	}
 	r = pv_us_command(u, PV_OP_GET_CHECKSUM, e);
-	if (r == 0)
-		r = field(u, "the address", addr, false, e);
-	if (r == 0)
-		r = field(u, "the size", (uint32_t)(len / 4), false, e);
-	if (r == 0)
-		r = field(u, "the polynomial", POLYNOMIAL, false, e);
-	if (r == 0)
-		r = field(u, "the initial value", PV_USART_CRC_INIT, true, e);
+	for (i = 0; r == 0 && i < 4; i++)
+		r = field(u, what[i], values[i], i == 3, e);
 	return r != 0 ? r : answer(u, len, ret_crc, e);
 }
 
