@@ -109,7 +109,7 @@ all: $(PROGRAM) $(LIB_A) $(LIB_SO) $(B)/provisor.pc
 
 help:
 	@echo 'all check check-unit check-cli check-layers check-man lint format asan'
-	@echo 'ubsan fuzz coverage bench install dist compdb device-check clean'
+	@echo 'ubsan fuzz coverage bench heavy install dist compdb device-check clean'
 
 # --- build -------------------------------------------------------------------
 
@@ -206,6 +206,11 @@ check-headers:
 	$(Q)for h in $(HEADERS); do \
 	    echo "#include \"$$h\"" | $(CC) $(CPPFLAGS_ALL) -std=c11 $(WARN) \
 		$(PKG_CFLAGS) -Werror -fsyntax-only -x c - || exit 1; done
+
+# Proofs too long for every day.
+.PHONY: heavy
+heavy: $(B)/tests/unit/test_load
+	$(Q)PV_LOAD='16 200 2000' CMOCKA_MESSAGE_OUTPUT=TAP $<
 
 .PHONY: lint format asan ubsan fuzz coverage bench compdb device-check
 lint: check-layers check-headers check-man
