@@ -187,6 +187,8 @@ do_area_begin(struct pv_agent *a, const struct pv_an_special *s)
 		r = pv_agent_area_open(a, area.address, area.size);
 	else if (area.type == 'C')
 		r = begin_options(a, &area);
+	else if (area.type == 'M')
+		r = PV_SI_E_AREA_MODULE;
 	else
 		r = PV_SI_E_AREA_TYPE;
 	if (r == PV_SI_OK && !a->mark)

@@ -55,6 +55,7 @@
 #define PV_SI_E_AREA_SIZE	  0x0033U /* more or less data than announced */
 #define PV_SI_E_AREA_TAG	  0x0034U
 #define PV_SI_E_AREA_OVERLAP	  0x0035U
+#define PV_SI_E_AREA_MODULE	  0x0036U /* no library takes modules */
 #define PV_SI_E_OPTIONS		  0x0040U /* option bytes refused */
 #define PV_SI_E_FLASH_ERASE	  0x0050U
 #define PV_SI_E_FLASH_PROGRAM	  0x0051U

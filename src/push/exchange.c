@@ -40,6 +40,8 @@ static const struct {
 	{ PV_SI_E_AREA_TAG, PV_E_VERIFY,
 	    "area does not verify: damaged, or not of this key and nonce" },
 	{ PV_SI_E_AREA_OVERLAP, PV_E_DEVICE, "areas overlap" },
+	{ PV_SI_E_AREA_MODULE, PV_E_DEVICE,
+	    "it has no secure library that could install an SMI module" },
 	{ PV_SI_E_OPTIONS, PV_E_DEVICE, "option bytes refused" },
 	{ PV_SI_E_FLASH_ERASE, PV_E_DEVICE, "erasing flash failed" },
 	{ PV_SI_E_FLASH_PROGRAM, PV_E_DEVICE, "programming flash failed" },

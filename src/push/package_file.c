@@ -39,6 +39,12 @@ take_area(void *ctx, const struct pv_sfi_area *a, uint64_t payload_off,
 	/* A letter that ST's packages have is a newer package; any other is
 	 * damage. */
 	f->foreign_area = a->type != '\0' && strchr("MPREK", a->type) != NULL;
+	if (a->type == 'M')
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "area %u has type 'M', an SMI module: the install agent "
+		    "has no secure library that could install it, and takes F "
+		    "and C areas only",
+		    a->index);
 	if (a->type != 'F' && a->type != 'C')
 		return pv_fail(e, PV_E_UNSUPPORTED,
 		    "area %u has type '%c': secure install over the "

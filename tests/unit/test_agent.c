@@ -449,7 +449,36 @@ test_area_rules(void **state)
 	try_area(b, 'F', FAKE_FLASH + 0x1000, 0, PV_SI_E_AREA_SIZE);
 	try_area(b, 'E', 0x90000000U, 100, PV_SI_E_AREA_TYPE);
 	try_area(b, 'P', 0, 10, PV_SI_E_AREA_TYPE);
+	try_area(b, 'K', 0, 8, PV_SI_E_AREA_TYPE);
+	try_area(b, 'M', FAKE_FLASH + 0x1000, 100, PV_SI_E_AREA_MODULE);
 	try_area(b, 'C', 0, RIG_OPTIONS, PV_SI_E_AREA_ORDER); /* not last */
+}
+
+/* As the first area a letter that is not taken leaves flash as it was. */
+static void
+test_first_letter(void **state)
+{
+	static const struct {
+		uint8_t type;
+		uint16_t result;
+	} letters[] = { { 'M', PV_SI_E_AREA_MODULE },
+		{ 'E', PV_SI_E_AREA_TYPE }, { 'K', PV_SI_E_AREA_TYPE },
+		{ 'P', PV_SI_E_AREA_TYPE }, { 'R', PV_SI_E_AREA_TYPE } };
+	struct both *b = *state;
+
+	for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
+		rig_fill(&b->g);
+		rig_power(&b->g);
+		b->p.n = 0;
+		pkg_area(&b->p, letters[i].type, FAKE_FLASH, 100);
+		pkg_area(&b->p, 'F', FAKE_FLASH + 0x8000, 100);
+		assert_int_equal(pkg_seal(&b->p), 0);
+		expect_result(rig_install(&b->g, &b->p, 1024),
+		    letters[i].result, PV_SI_STATE_IDLE);
+		for (size_t k = 0; k < sizeof b->g.fake.flash; k++)
+			assert_int_equal(b->g.fake.flash[k], 0x55);
+		assert_forgotten(&b->g, &b->p);
+	}
 }
 
 static void
@@ -698,6 +727,7 @@ main(void)
 		T(test_area_bits_over_image),
 		T(test_payload_bits),
 		T(test_area_rules),
+		T(test_first_letter),
 		T(test_huge_size),
 		T(test_option_rules),
 		T(test_too_many_areas),
