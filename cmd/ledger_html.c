@@ -185,12 +185,16 @@ svg_open(struct pv_html *h, const char *name, unsigned int height)
 	    name, CHART_WIDTH, height, CHART_WIDTH, height);
 }
 
+/* A name in the left column; what does not fit is cut off. */
 static void
 label(struct pv_html *h, unsigned int y, const char *name)
 {
-	markup(h, "<text x=\"0\" y=\"%u\">", y);
+	markup(h,
+	    "<svg x=\"0\" y=\"%u\" width=\"%d\" height=\"20\">"
+	    "<text x=\"0\" y=\"13\">",
+	    y, LABEL_WIDTH - 8);
 	text(h, name);
-	markup(h, "</text>\n");
+	markup(h, "</text></svg>\n");
 }
 
 static void
@@ -203,7 +207,7 @@ budget(struct pv_html *h, const struct pv_campaign *c, const struct pv_tally *t)
 	};
 
 	svg_open(h, "licenses used and left", ROW_HEIGHT);
-	label(h, 13, "licenses");
+	label(h, 0, "licenses");
 	bar(h, 0, c->max_licenses, parts, 3);
 	markup(h, "</svg>\n");
 }
@@ -245,7 +249,7 @@ stations(struct pv_html *h, const struct pv_tally *t)
 		};
 		unsigned int y = (unsigned int)i * 2 * ROW_HEIGHT;
 
-		label(h, y + 13, station_name(s));
+		label(h, y, station_name(s));
 		bar(h, y, most, &issued, 1);
 		bar(h, y + 18, most, results, 2);
 	}
@@ -315,7 +319,7 @@ hours(struct pv_html *h, const struct pv_tally *t)
 	for (size_t i = first; i < t->n_hours; i++)
 		most = larger(most, t->hours[i].n.issued);
 	markup(h,
-	    "<h3>By hour</h3>\n<p>The last %d hours with work in them, times "
+	    "<h3>By hour</h3>\n<p>The %d hours that end with the last work, "
 	    "in UTC as the machines believed; at most %" PRIu64
 	    " licenses in an hour.%s</p>\n",
 	    HOURS_SHOWN, most,
@@ -329,7 +333,7 @@ hours(struct pv_html *h, const struct pv_tally *t)
 		column(h, (unsigned int)(t->hours[i].hour - base) * width,
 		    width, most, &t->hours[i]);
 	pv_hour_text(when, base);
-	label(h, CHART_HEIGHT - 3, when);
+	label(h, CHART_HEIGHT - 16, when);
 	markup(h, "</svg>\n");
 }
 
@@ -349,7 +353,7 @@ causes(struct pv_html *h, const struct pv_tally *t)
 		const struct part one = { "failed", "failed", t->causes[i].n };
 		unsigned int y = (unsigned int)i * ROW_HEIGHT;
 
-		label(h, y + 13, pv_code_name(t->causes[i].code));
+		label(h, y, pv_code_name(t->causes[i].code));
 		bar(h, y, most, &one, 1);
 	}
 	markup(h, "</svg>\n<table><tr><th>cause</th><th>chips</th></tr>\n");

@@ -204,7 +204,8 @@ look_back(struct pg_store *s, const struct pv_record *rec, struct pv_error *e)
 		return r;
 	if (PQntuples(res) > 0 && !row(res, 0, &last))
 		r = bad_row(s, e);
-	else if (last.seq == rec->seq && last.entry_len == rec->entry_len &&
+	else if (last.seq == rec->seq && last.entry != NULL &&
+		 last.entry_len == rec->entry_len &&
 		 memcmp(last.entry, rec->entry, rec->entry_len) == 0 &&
 		 memcmp(last.signature, rec->signature, 64) == 0)
 		r = 1;

@@ -46,7 +46,8 @@ setup(void **state)
 }
 
 static void
-want_at(int line, int r, int code, const struct pv_error *e, const char *message)
+want_at(
+    int line, int r, int code, const struct pv_error *e, const char *message)
 {
 	if (r != code || (message != NULL && strstr(e->msg, message) == NULL))
 		fail_msg("line %d: %d %s, wanted %d '%s'", line, r, e->msg,
