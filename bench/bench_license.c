@@ -187,7 +187,8 @@ static int
 run(struct bench *b, char **argv, struct pv_error *e)
 {
 	struct pv_issued l;
-	int64_t began;
+	int64_t began, first = 0, last = 0;
+	size_t tenth = b->n / 10 + 1;
 	double issued, alone;
 	int r;
 
@@ -197,8 +198,14 @@ run(struct bench *b, char **argv, struct pv_error *e)
 	if (r != 0)
 		return r;
 	began = pv_now_us();
-	for (size_t i = 0; r == 0 && i < b->n; i++)
+	for (size_t i = 0; r == 0 && i < b->n; i++) {
+		if (i == tenth)
+			first = pv_now_us() - began;
+		if (i == b->n - tenth)
+			last = pv_now_us();
 		r = pv_license_issue(&b->c, &b->io, b->certs[i], &l, e);
+	}
+	last = pv_now_us() - last;
 	issued = rate(b->n, pv_now_us() - began);
 	if (r != 0)
 		return r;
@@ -208,8 +215,9 @@ run(struct bench *b, char **argv, struct pv_error *e)
 	if (r != 0)
 		return r;
 	printf("license: %.1f licenses/s, token work alone %.1f/s, ratio "
-	       "%.2f (%zu licenses)\n",
-	    issued, alone, alone > 0 ? issued / alone : 0, b->n);
+	       "%.2f (%zu licenses; first tenth %.1f/s, last %.1f/s)\n",
+	    issued, alone, alone > 0 ? issued / alone : 0, b->n,
+	    rate(tenth, first), rate(tenth, last));
 	return 0;
 }
 
