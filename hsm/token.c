@@ -155,7 +155,9 @@ read_mechanisms(struct pv_hsm *hsm, struct pv_error *e)
 	CK_RV rv = hsm->f->C_GetMechanismList(hsm->slot, NULL, &n);
 
 	if (rv == CKR_OK && n > 0 && n < 65536) {
-		hsm->mechs = calloc(n, sizeof(*hsm->mechs));
+		/* One more: p11-kit-client.so 0.24 reads past the end when it
+		 * takes out those that it does not pass on. */
+		hsm->mechs = calloc(n + 1, sizeof(*hsm->mechs));
 		if (hsm->mechs == NULL)
 			return pv_fail(e, PV_E_NOMEM, "out of memory");
 		rv = hsm->f->C_GetMechanismList(hsm->slot, hsm->mechs, &n);

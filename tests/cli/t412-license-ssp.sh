@@ -25,7 +25,7 @@ ssp() { # NAME OPTIONS...
 	shift
 	provisor campaign create "$_name" --token pkcs11:token=oem --flow ssp \
 		--product-id "$PRODUCT" --firmware-id sec-1 --max-licenses 2 \
-		--nonce "$T/nonce16" --trust "$T/ca.pem" "$@"
+		--nonce "$T/${NONCE:-nonce16}" --trust "$T/ca.pem" "$@"
 }
 
 # --- ecies, with the package key of the token
@@ -108,8 +108,10 @@ fi
 # --- ssp, with a key file, and fields that are not the default
 expect 2 "does not serve the flow 'ssp'" "resident does not serve ssp" -- \
 	ssp s0 --key 'pkcs11:token=oem;object=fw' --license-profile resident
+NONCE=nonce
 expect 3 '12 bytes, 16 are needed' "a short nonce" -- \
-	ssp s0 --key "$T/file.key" --nonce "$T/nonce"
+	ssp s0 --key "$T/file.key"
+NONCE=nonce16
 expect 2 "no field 'iv'" "an unknown field" -- \
 	ssp s0 --key "$T/file.key" --license-profile ssp:iv=12
 expect 2 'same half' "halves that are one" -- \
