@@ -192,6 +192,11 @@ from_campaign(struct pv_push *p, const struct pv_install_chip *chip,
 		if (r != 0)
 			return r;
 		pv_push_say_chip(p);
+		/* A license saved before the chip was denied is no way in. */
+		r = pv_campaign_check_denied(
+		    c, &p->session.store, chip->certificate, e);
+		if (r != 0)
+			return r;
 	}
 	r = license_path(p, chip, e);
 	if (r != 0)
@@ -219,20 +224,28 @@ from_campaign(struct pv_push *p, const struct pv_install_chip *chip,
 
 /* --- from a file ---------------------------------------------------------------- */
 
-/* The campaign a license names, if the ledger of this home has it. */
-static bool
-find_campaign(
-    struct pv_push *p, const uint8_t id[16], struct pv_campaign *ret_c)
+/*
+ * The campaign a license names, if the ledger of this home has it, and then
+ * whether it denies the chip (PV_E_POLICY). *ret_found says if it has it.
+ */
+static int
+find_campaign(struct pv_push *p, const struct pv_install_chip *chip,
+    const uint8_t id[16], struct pv_campaign *ret_c, bool *ret_found,
+    struct pv_error *e)
 {
 	struct pv_error ignored = { 0 };
 	struct pv_store store = { 0 };
-	bool found;
+	int r = 0;
 
+	*ret_found = false;
 	if (pv_open_ledger(p->app, false, &store, &ignored) != 0)
-		return false;
-	found = pv_campaign_load_id(&store, id, ret_c, &ignored) == 0;
+		return 0;
+	*ret_found = pv_campaign_load_id(&store, id, ret_c, &ignored) == 0;
+	if (*ret_found)
+		r = pv_campaign_check_denied(
+		    ret_c, &store, chip->certificate, e);
 	pv_store_release(&store);
-	return found;
+	return r;
 }
 
 static int
@@ -241,12 +254,16 @@ file_key(struct pv_push *p, const struct pv_install_chip *chip,
     struct pv_error *e)
 {
 	struct pv_campaign c;
+	bool found;
 	int r;
 
+	r = find_campaign(p, chip, lic->campaign_id, &c, &found, e);
+	if (r != 0)
+		return r;
 	if (p->campaign_key != NULL)
 		return pv_ec_read_public_pem(
 		    p->campaign_key, l->campaign_key, e);
-	if (!find_campaign(p, lic->campaign_id, &c)) {
+	if (!found) {
 		pv_say(p->app,
 		    "the campaign key is not known here: the chip cannot "
 		    "check the license's signature (--campaign-key PEM)\n");

@@ -170,6 +170,10 @@ PV_MUST_USE int pv_campaign_repair(const struct pv_campaign *c,
     const struct pv_campaign_io *io, bool apply, struct pv_repair *ret_r,
     struct pv_error *e);
 
+/* PV_E_POLICY when the chip is on the deny list. Needs no token. */
+PV_MUST_USE int pv_campaign_check_denied(const struct pv_campaign *c,
+    struct pv_store *store, const uint8_t certificate[136], struct pv_error *e);
+
 /* Final. Needs signer and anchor. */
 PV_MUST_USE int pv_campaign_close(const struct pv_campaign *c,
     const struct pv_campaign_io *io, struct pv_error *e);

@@ -131,3 +131,13 @@ pv_campaign_deny(const struct pv_campaign *c, const struct pv_campaign_io *io,
 		*ret_already = denied;
 	return 0;
 }
+
+int
+pv_campaign_check_denied(const struct pv_campaign *c, struct pv_store *store,
+    const uint8_t certificate[136], struct pv_error *e)
+{
+	uint8_t chip[32];
+	int r = pv_rules_chip(certificate, chip, e);
+
+	return r != 0 ? r : pv_rules_not_denied(c, store, chip, e);
+}
