@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -413,8 +414,11 @@ relay_start(struct relayed *y)
 	assert_true(fd >= 0);
 	y->pid = fork();
 	assert_true(y->pid >= 0);
-	if (y->pid == 0)
+	if (y->pid == 0) {
+		/* Also when a test fails before it stops us. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		relay_run(y->r, fd);
+	}
 	(void)close(fd);
 }
 
