@@ -51,7 +51,7 @@ enum pv_entry_clock {
 
 /* Bodies of reserve, issued, failed, result and deny share their fields. */
 struct pv_entry_body {
-	uint64_t number; /* repair: the entry that the token had noted */
+	uint64_t number;  /* repair: the entry that the token had noted */
 	uint8_t chip[32]; /* SHA-256 of the certificate */
 	/* issued */
 	size_t license_len;

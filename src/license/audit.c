@@ -221,8 +221,8 @@ rules(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 	case PV_ENTRY_REPAIR:
 		/* One entry behind is no repair: formats/ledger.md. */
 		if (en->seq < 4 || en->body.number > en->seq - 3)
-			return broken(e, en->seq,
-			    "repairs a note that was not behind");
+			return broken(
+			    e, en->seq, "repairs a note that was not behind");
 		a->rep.repairs++;
 		break;
 	case PV_ENTRY_RESERVE:
