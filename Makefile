@@ -34,6 +34,11 @@ ifeq ($(shell $(PKG_CONFIG) --exists libpq && echo yes),yes)
 PKGS += libpq
 WITH += -DPV_WITH_LIBPQ
 endif
+# Optional: OB keys and images described by ST's XML files.
+ifeq ($(shell $(PKG_CONFIG) --exists libxml-2.0 && echo yes),yes)
+PKGS += libxml-2.0
+WITH += -DPV_WITH_LIBXML2
+endif
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm
 endif
@@ -123,7 +128,7 @@ $(B)/%.o: %.c
 $(B)/with: FORCE
 	@mkdir -p $(@D)
 	@echo '$(WITH)' | cmp -s - $@ || echo '$(WITH)' > $@
-$(patsubst %.c,$(B)/%.o,$(wildcard src/ledger/postgres*.c)): $(B)/with
+$(patsubst %.c,$(B)/%.o,$(wildcard src/ledger/postgres*.c src/base/xml.c)): $(B)/with
 
 $(LIB_A): $(call objs,$(LIB_SRC))
 	$(say) AR $@

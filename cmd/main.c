@@ -10,6 +10,7 @@
 
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/xml.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -338,9 +339,10 @@ early(int argc, const char **argv)
 	if (argc < 2)
 		return 0;
 	if (strcmp(argv[1], "--version") == 0) {
-		printf("provisor %s\nbuilt with: %s%s\n", PV_VERSION,
+		printf("provisor %s\nbuilt with: %s%s%s\n", PV_VERSION,
 		    "openssl p11-kit libserialport sqlite libelf cjson popt",
-		    pv_store_has_postgres() ? " postgresql" : "");
+		    pv_store_has_postgres() ? " postgresql" : "",
+		    pv_xml_built_in() ? " libxml2" : "");
 		return 1;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
