@@ -96,57 +96,68 @@ pv_options_release(struct pv_app *app)
 	}
 }
 
-/* Remember what popt allocated for one option that was given. */
-static int
-keep_value(struct pv_opt_state *s, const struct poptOption *o)
+static bool
+allocates(const struct poptOption *o)
 {
 	unsigned int type = o->argInfo & POPT_ARG_MASK;
 
-	if (type == POPT_ARG_STRING)
-		return keep(s, *(char **)o->arg);
-	if (type == POPT_ARG_ARGV) {
-		char **list = *(char ***)o->arg;
-
-		for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
-			if (keep(s, list[i]) != 0)
-				return -1;
-		}
-		return keep(s, list);
-	}
-	return 0;
+	return type == POPT_ARG_STRING || type == POPT_ARG_ARGV;
 }
 
-/* The values before parsing, so that only what popt set is freed. */
+/* Remember a list that popt grows from option to option, once it is whole. */
 static int
-collect(struct pv_opt_state *s, struct poptOption *table, void *const *before)
+keep_list(struct pv_opt_state *s, char **list)
 {
-	size_t i = 0;
+	for (size_t i = 0; list != NULL && list[i] != NULL; i++) {
+		if (keep(s, list[i]) != 0)
+			return -1;
+	}
+	return keep(s, list);
+}
 
-	for (struct poptOption *o = table; o->longName != NULL; o++, i++) {
-		unsigned int type = o->argInfo & POPT_ARG_MASK;
+/* The lists, where they are no longer what they were before parsing. */
+static int
+keep_lists(
+    struct pv_opt_state *s, const struct poptOption *table, void *const *before)
+{
+	for (size_t i = 0; table[i].longName != NULL; i++) {
+		const struct poptOption *o = &table[i];
 
-		if (type != POPT_ARG_STRING && type != POPT_ARG_ARGV)
-			continue;
-		if (*(void **)o->arg != before[i] && keep_value(s, o) != 0)
+		if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_ARGV &&
+		    *(void **)o->arg != before[i] &&
+		    keep_list(s, *(char ***)o->arg) != 0)
 			return -1;
 	}
 	return 0;
 }
 
+/*
+ * Every row that allocates gets its number as `val`, so that popt stops at
+ * each occurrence: of an option that is given twice the last value counts, and
+ * popt forgets the first.
+ */
 static int
 parse(struct poptOption *table, struct pv_opt_state *s, void **before,
     const struct pv_verb *v, struct pv_error *e)
 {
-	size_t i = 0;
+	bool kept = true;
 	int rc;
 
-	for (struct poptOption *o = table; o->longName != NULL; o++, i++) {
-		unsigned int type = o->argInfo & POPT_ARG_MASK;
-
-		if (type == POPT_ARG_STRING || type == POPT_ARG_ARGV)
-			before[i] = *(void **)o->arg;
+	for (int i = 0; table[i].longName != NULL; i++) {
+		if (!allocates(&table[i]))
+			continue;
+		before[i] = *(void **)table[i].arg;
+		table[i].val = i + 1;
 	}
-	rc = poptGetNextOpt(s->con);
+	while ((rc = poptGetNextOpt(s->con)) > 0) {
+		const struct poptOption *o = &table[rc - 1];
+
+		if ((o->argInfo & POPT_ARG_MASK) == POPT_ARG_STRING &&
+		    keep(s, *(void **)o->arg) != 0)
+			kept = false;
+	}
+	if (keep_lists(s, table, before) != 0 || !kept)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	if (rc < -1) {
 		(void)pv_fail(e, PV_E_USAGE, "%s: %s",
 		    poptBadOption(s->con, POPT_BADOPTION_NOALIAS),
@@ -222,8 +233,6 @@ pv_options(struct pv_app *app, struct poptOption *table, int argc,
 	app->opt = s;
 	s->con = poptGetContext("provisor", argc, argv, table, 0);
 	r = parse(table, s, before, v, e);
-	if (collect(s, table, before) != 0 && r == 0)
-		r = pv_fail(e, PV_E_NOMEM, "out of memory");
 	free(before);
 	if (r != 0)
 		return r;

@@ -17,6 +17,11 @@ expect 2 "unexpected argument 'b'" 'too many arguments' -- provisor sfi inspect 
 expect 2 -- '--home without a value' -- provisor --home
 expect 2 "'x' is not a number" 'bad descriptor for events' -- provisor --events x sfi inspect a
 
+# Of an option that is given twice the last value counts (nothing leaks: the
+# sanitizer build would say so).
+expect 0 'virtual STM32F407' 'the last of two values counts' -- \
+	provisor sim create "$T/twice" --chip stm32h563 --chip stm32f407
+
 # Every verb has help with a usage line, options and an example.
 for noun in $(provisor --list-words); do
 	verbs=$(provisor --list-words "$noun")
