@@ -21,8 +21,10 @@
 #include <provisor/hsm.h>
 #include <provisor/keystore.h>
 #include <provisor/progress.h>
+#include <provisor/signature.h>
 
 struct pv_app;
+struct pv_pubkey;
 
 /* One verb. `run` parses its own options with pv_options. */
 struct pv_verb {
@@ -49,6 +51,8 @@ struct pv_app {
 	int events_fd;		     /* --events, or -1 */
 	const char *pin_file;	     /* --pin-file or PROVISOR_PIN_FILE */
 	int pin_fd;		     /* --pin-fd, or -1 */
+	const char *passphrase_file; /* --passphrase-file */
+	int passphrase_fd;	     /* --passphrase-fd, or -1 */
 	const char *module;	     /* --module or PROVISOR_MODULE */
 	const char *chip_dirs[5];    /* for pv_chip_load */
 	struct pv_progress progress; /* give this to library calls */
@@ -82,6 +86,17 @@ PV_MUST_USE int pv_options(struct pv_app *app, struct poptOption *table,
 	{                                                               \
 		"module", 0, POPT_ARG_STRING, &(app)->module, 0,        \
 		    "PKCS#11 module to load (default SoftHSM2)", "PATH" \
+	}
+
+/* Rows for verbs that use private keys in files. */
+#define PV_OPT_PASSPHRASE(app)                                               \
+	{ "passphrase-file", 0, POPT_ARG_STRING, &(app)->passphrase_file, 0, \
+		"read the passphrase of a key file from the first line "     \
+		"of FILE",                                                   \
+		"FILE" },                                                    \
+	{                                                                    \
+		"passphrase-fd", 0, POPT_ARG_INT, &(app)->passphrase_fd, 0,  \
+		    "read the passphrase from descriptor N", "N"             \
 	}
 
 /* A missing option that the verb cannot do without: PV_E_USAGE. */
@@ -129,6 +144,35 @@ PV_MUST_USE int pv_open_token(struct pv_app *app, const char *uri,
  */
 PV_MUST_USE int pv_open_sealer(struct pv_app *app, const char *key,
     struct pv_sealer *ret_sealer, struct pv_hsm **ret_hsm, struct pv_error *e);
+
+/*
+ * The passphrase of an encrypted key file: --passphrase-file, --passphrase-fd
+ * or a prompt on the terminal. ctx is the struct pv_app.
+ */
+PV_MUST_USE int pv_app_passphrase(void *ctx, const char *path,
+    struct pv_secret **ret_pass, struct pv_error *e);
+
+/*
+ * KEY as typed, for signing: a PEM private key or a pkcs11: URI. *ret_hsm is
+ * NULL for a file; the caller releases the signer, then closes the token.
+ */
+PV_MUST_USE int pv_open_signer(struct pv_app *app, const char *key,
+    struct pv_message_signer *ret_signer, struct pv_hsm **ret_hsm,
+    struct pv_error *e);
+
+/*
+ * KEY as typed, for verifying: a PEM public key, certificate or private key
+ * (of which only the public half is used), or a pkcs11: URI.
+ */
+PV_MUST_USE int pv_open_public(struct pv_app *app, const char *key,
+    struct pv_pubkey **ret_key, struct pv_error *e);
+
+/*
+ * KEY as typed, a raw AES key of `len` bytes: a file or the pkcs11: URI of a
+ * key the token gives out. The caller frees.
+ */
+PV_MUST_USE int pv_open_aes(struct pv_app *app, const char *key, size_t len,
+    struct pv_secret **ret_key, struct pv_error *e);
 
 /* What HOME/config.json says where no option or environment did. */
 PV_MUST_USE int pv_config_load(struct pv_app *app, struct pv_error *e);

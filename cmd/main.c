@@ -380,7 +380,9 @@ json_error(const struct pv_error *e)
 int
 main(int argc, char **argv)
 {
-	struct pv_app app = { .events_fd = -1, .pin_fd = -1 };
+	struct pv_app app = {
+		.events_fd = -1, .pin_fd = -1, .passphrase_fd = -1
+	};
 	struct rlimit no_core = { 0, 0 };
 	struct pv_error e = { 0 };
 	struct paths paths = { 0 };

@@ -43,13 +43,8 @@ sign(struct pv_app *app, const char *path, const char *key,
 {
 	struct pv_message_signer signer = { 0 };
 	struct pv_hsm *hsm = NULL;
-	int r;
+	int r = pv_open_signer(app, key, &signer, &hsm, e);
 
-	if (!pv_hsm_is_uri(key))
-		return pv_signature_make_file(path, key, sig_path, s, e);
-	r = pv_open_token(app, key, &hsm, e);
-	if (r == 0)
-		r = pv_hsm_message_signer(hsm, key, &signer, e);
 	if (r == 0)
 		r = pv_signature_make(path, &signer, sig_path, s, e);
 	pv_message_signer_release(&signer);
@@ -70,6 +65,7 @@ pv_cmd_sfi_sign(
 		{ "output", 'o', POPT_ARG_STRING, &out, 0,
 		    "the signature to write (default: F.sfi.sig)", "FILE" },
 		PV_OPT_PIN(app),
+		PV_OPT_PASSPHRASE(app),
 		POPT_TABLEEND,
 	};
 	struct pv_signature s;

@@ -23,6 +23,12 @@ sig_size(uint8_t alg)
 	}
 }
 
+bool
+pv_sigfile_takes(enum pv_sig_alg alg)
+{
+	return sig_size((uint8_t)alg) != 0;
+}
+
 int
 pv_sigfile_decode(const uint8_t *data, size_t len, struct pv_signature *ret_s,
     struct pv_error *e)

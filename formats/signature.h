@@ -3,6 +3,7 @@
 #ifndef PV_SIGNATURE_H
 #define PV_SIGNATURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,11 +12,13 @@
 
 #define PV_SIGFILE_MAGIC   "PVSIGNAT"
 #define PV_SIGFILE_HEADER  84U /* bytes that are signed */
-#define PV_SIGFILE_MAX	   (PV_SIGFILE_HEADER + 2U + PV_SIG_MAX)
+#define PV_SIGFILE_MAX	   (PV_SIGFILE_HEADER + 2U + 96U) /* r and s of P-384 */
 /* Stands before the header in the signed message, with its zero byte. */
 #define PV_SIGFILE_DOMAIN  "provisor/sfi-signature/v1"
 #define PV_SIGFILE_MESSAGE (sizeof(PV_SIGFILE_DOMAIN) + PV_SIGFILE_HEADER)
 
+/* Can a signature file hold this algorithm? */
+bool pv_sigfile_takes(enum pv_sig_alg alg);
 PV_MUST_USE int pv_sigfile_decode(const uint8_t *data, size_t len,
     struct pv_signature *ret_s, struct pv_error *e);
 void pv_sigfile_encode(const struct pv_signature *s,

@@ -162,6 +162,16 @@ PV_MUST_USE int pv_key_point(const struct pv_hsm *hsm, CK_OBJECT_HANDLE obj,
 PV_MUST_USE int pv_pair_point(const struct pv_hsm *hsm, CK_OBJECT_HANDLE priv,
     const struct pv_curve *c, uint8_t *out, struct pv_error *e);
 
+/* --- public.c --------------------------------------------------------------- */
+
+struct pv_pubkey;
+
+/* The public key of an object; of a private one, from its public half. PV_E_NO_KEY
+ * for a kind of key that does not sign here. */
+PV_MUST_USE int pv_key_public(const struct pv_hsm *hsm, const char *uri,
+    CK_OBJECT_HANDLE obj, bool is_private, struct pv_pubkey **ret_k,
+    struct pv_error *e);
+
 /* --- resident.c, token.c ------------------------------------------------------------------ */
 
 bool pv_hsm_has(const struct pv_hsm *hsm, CK_MECHANISM_TYPE mech);

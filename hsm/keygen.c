@@ -10,7 +10,6 @@
 #define ID_LEN	    16U
 #define LABEL_MAX   64U
 #define MAX_MATCHES 32U
-#define MAX_SPKI    128U
 
 static const char *const type_names[] = {
 	[PV_KEY_AES128] = "aes-128",
@@ -227,68 +226,6 @@ pv_hsm_import_aes(struct pv_hsm *hsm, const struct pv_secret *key,
 	if (ret_uri == NULL)
 		return 0;
 	return pv_uri_make(hsm, label, NULL, 0, ret_uri, e);
-}
-
-/* SubjectPublicKeyInfo: RFC 5480 section 2; RFC 8410 section 4. */
-static size_t
-make_spki(const struct pv_curve *c, const uint8_t *point, uint8_t *out)
-{
-	static const uint8_t ec_public_key[] = { 0x06, 0x07, 0x2a, 0x86, 0x48,
-		0xce, 0x3d, 0x02, 0x01 };
-	size_t point_len = pv_curve_point_len(c);
-	size_t prefix = c->edwards ? 0 : 1; /* 0x04, uncompressed */
-	size_t alg = c->params_len + (c->edwards ? 0 : sizeof(ec_public_key));
-	size_t bits = 1 + prefix + point_len;
-	size_t body = 2 + alg + 2 + bits;
-	size_t n = 0;
-
-	/* Every length here is below 128: one length byte, DER. */
-	out[n++] = 0x30;
-	out[n++] = (uint8_t)body;
-	out[n++] = 0x30;
-	out[n++] = (uint8_t)alg;
-	if (!c->edwards) {
-		memcpy(out + n, ec_public_key, sizeof(ec_public_key));
-		n += sizeof(ec_public_key);
-	}
-	memcpy(out + n, c->params, c->params_len);
-	n += c->params_len;
-	out[n++] = 0x03;
-	out[n++] = (uint8_t)bits;
-	out[n++] = 0x00; /* no unused bits */
-	if (!c->edwards)
-		out[n++] = 0x04;
-	memcpy(out + n, point, point_len);
-	return n + point_len;
-}
-
-int
-pv_hsm_export_public(struct pv_hsm *hsm, const char *uri, uint8_t *der,
-    size_t *len, struct pv_error *e)
-{
-	uint8_t point[PV_EC_POINT_MAX], spki[MAX_SPKI];
-	const struct pv_curve *c;
-	CK_OBJECT_HANDLE obj;
-	size_t n;
-	int r;
-
-	r = pv_find_key(hsm, uri, CKO_PUBLIC_KEY, &obj, e);
-	if (r != 0)
-		return r;
-	c = pv_key_curve(hsm, obj);
-	if (c == NULL)
-		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "'%s' is not a P-256, P-384 or Ed25519 key", uri);
-	/* The one spelling of the curve that belongs into a file. */
-	c = pv_curve_by_name(c->name);
-	if ((r = pv_key_point(hsm, obj, c, point, e)) != 0)
-		return r;
-	n = make_spki(c, point, spki);
-	if (n > *len)
-		return pv_fail(e, PV_E_INTERNAL, "no room for a public key");
-	memcpy(der, spki, n);
-	*len = n;
-	return 0;
 }
 
 /* Objects of one key: a secret key, or the halves of a pair. */

@@ -69,7 +69,7 @@ PV_MUST_USE int pv_hsm_sealer(struct pv_hsm *hsm, const char *uri,
     struct pv_sealer *ret_sealer, struct pv_error *e);
 PV_MUST_USE int pv_hsm_signer(struct pv_hsm *hsm, const char *uri,
     struct pv_signer *ret_signer, struct pv_error *e);
-/* Messages, with a key of P-256, P-384 or Ed25519. */
+/* Messages and digests, with a key of P-256, P-384, Ed25519 or RSA. */
 PV_MUST_USE int pv_hsm_message_signer(struct pv_hsm *hsm, const char *uri,
     struct pv_message_signer *ret_signer, struct pv_error *e);
 PV_MUST_USE int pv_hsm_wrapper(struct pv_hsm *hsm, const char *oem_key_uri,
@@ -116,7 +116,7 @@ PV_MUST_USE int pv_hsm_generate(struct pv_hsm *hsm, enum pv_key_type type,
 PV_MUST_USE int pv_hsm_import_aes(struct pv_hsm *hsm,
     const struct pv_secret *key, const char *label, char **ret_uri,
     struct pv_error *e);
-/* Public half of an EC/Ed25519 key as SubjectPublicKeyInfo DER. */
+/* Public half of an EC, Ed25519 or RSA key as SubjectPublicKeyInfo DER. */
 PV_MUST_USE int pv_hsm_export_public(struct pv_hsm *hsm, const char *uri,
     uint8_t *der, size_t *len, struct pv_error *e);
 /* Destroy a key: both halves of a pair. */

@@ -20,21 +20,33 @@ enum pv_sig_alg {
 	PV_SIG_ECDSA_P256 = 1, /* with SHA-256 */
 	PV_SIG_ECDSA_P384 = 2, /* with SHA-384 */
 	PV_SIG_ED25519 = 3,
+	/* RSASSA-PSS (RFC 8017) with SHA-256, MGF1 with SHA-256, salt of 32
+	 * bytes. Images only: packages are not signed with RSA. */
+	PV_SIG_RSA2048_PSS = 4,
+	PV_SIG_RSA3072_PSS = 5,
 };
-#define PV_SIG_MAX 96U /* bytes, r and s of P-384 */
-/* "ecdsa-p256-sha256", "ecdsa-p384-sha384", "ed25519" */
+#define PV_SIG_MAX  384U /* bytes, a signature of RSA-3072 */
+#define PV_SPKI_MAX 512U /* bytes, SubjectPublicKeyInfo of RSA-3072 */
+/* "ecdsa-p256-sha256", "ecdsa-p384-sha384", "ed25519", "rsa-2048-pss-sha256" */
 const char *pv_sig_alg_name(enum pv_sig_alg alg);
+/* Bytes of the digest that is signed: 32 or 48; 0 for Ed25519, which signs
+ * messages only. */
+size_t pv_sig_alg_digest(enum pv_sig_alg alg);
 
 /*
- * A key that signs messages somewhere else, by its algorithm. The point is
- * X then Y, or the 32 bytes of an Ed25519 key. `free` ends ctx.
+ * A key that signs, in a file or somewhere else, with its public half. ECDSA
+ * signatures are r then s, big-endian. `free` ends ctx.
  */
 struct pv_message_signer {
 	void *ctx;
 	enum pv_sig_alg alg;
-	uint8_t point[96];
-	size_t point_len;
+	uint8_t spki[PV_SPKI_MAX]; /* SubjectPublicKeyInfo in DER */
+	size_t spki_len;
 	int (*sign)(void *ctx, const void *msg, size_t len,
+	    uint8_t ret_sig[PV_SIG_MAX], size_t *ret_len, struct pv_error *e);
+	/* The digest is pv_sig_alg_digest(alg) bytes; PV_E_UNSUPPORTED when
+	 * the algorithm signs messages only. */
+	int (*sign_digest)(void *ctx, const uint8_t *digest, size_t len,
 	    uint8_t ret_sig[PV_SIG_MAX], size_t *ret_len, struct pv_error *e);
 	void (*free)(void *ctx);
 };

@@ -251,7 +251,7 @@ pv_ec_read_pem(const char *path, struct pv_ec_key **ret_k, struct pv_error *e)
 	EVP_PKEY *pkey = NULL;
 	int r;
 
-	if ((r = pv_ossl_read_private(path, &pkey, e)) != 0)
+	if ((r = pv_ossl_read_private(path, NULL, &pkey, e)) != 0)
 		return r;
 	if ((r = pkey_public(pkey, pub, e)) != 0) {
 		EVP_PKEY_free(pkey);

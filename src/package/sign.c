@@ -71,16 +71,31 @@ pv_package_hash(const char *path, uint8_t ret_digest[32], uint64_t *ret_size,
 	return r;
 }
 
+static int
+check_alg(const struct pv_pubkey *pub, struct pv_error *e)
+{
+	enum pv_sig_alg alg = pv_pubkey_alg(pub);
+
+	if (pv_sigfile_takes(alg))
+		return 0;
+	(void)pv_fail(e, PV_E_UNSUPPORTED, "packages are not signed with %s",
+	    pv_sig_alg_name(alg));
+	return pv_hint(e, "take a key of P-256, P-384 or Ed25519");
+}
+
 /* Everything of the signature but itself. */
 static int
 begin(const char *path, const struct pv_pubkey *pub, struct pv_signature *s,
     struct pv_error *e)
 {
 	struct pv_sfi_info info;
-	int r = pv_sfi_inspect(path, &info, NULL, NULL, e);
+	int r = check_alg(pub, e);
 
+	if (r != 0)
+		return r;
 	memset(s, 0, sizeof(*s));
 	s->alg = pv_pubkey_alg(pub);
+	r = pv_sfi_inspect(path, &info, NULL, NULL, e);
 	if (r == 0)
 		r = pv_package_hash(path, s->digest, &s->file_size, e);
 	if (r == 0)
@@ -109,23 +124,12 @@ int
 pv_signature_make_file(const char *path, const char *key_pem,
     const char *sig_path, struct pv_signature *ret_s, struct pv_error *e)
 {
-	uint8_t msg[PV_SIGFILE_MESSAGE];
-	struct pv_sigkey *key = NULL;
-	struct pv_signature s;
-	int r = pv_sigkey_read_pem(key_pem, &key, e);
+	struct pv_message_signer signer = { 0 };
+	int r = pv_sigkey_signer(key_pem, NULL, &signer, e);
 
-	if (r != 0)
-		return r;
-	r = begin(path, pv_sigkey_public(key), &s, e);
-	if (r == 0) {
-		pv_sigfile_message(&s, msg);
-		r = pv_sigkey_sign(key, msg, sizeof(msg), s.sig, &s.sig_len, e);
-	}
 	if (r == 0)
-		r = finish(&s, pv_sigkey_public(key), sig_path, e);
-	if (r == 0)
-		*ret_s = s;
-	pv_sigkey_free(key);
+		r = pv_signature_make(path, &signer, sig_path, ret_s, e);
+	pv_message_signer_release(&signer);
 	return r;
 }
 
@@ -136,8 +140,7 @@ pv_signature_make(const char *path, const struct pv_message_signer *signer,
 	uint8_t msg[PV_SIGFILE_MESSAGE];
 	struct pv_pubkey *pub = NULL;
 	struct pv_signature s;
-	int r = pv_pubkey_from_point(
-	    signer->alg, signer->point, signer->point_len, &pub, e);
+	int r = pv_pubkey_from_spki(signer->spki, signer->spki_len, &pub, e);
 
 	if (r == 0)
 		r = begin(path, pub, &s, e);
@@ -207,6 +210,8 @@ pv_signature_check_digest(const uint8_t digest[32], uint64_t file_size,
 	size_t len = 0;
 	int r = pv_pubkey_read_pem(pem, &pub, e);
 
+	if (r == 0)
+		r = check_alg(pub, e);
 	if (r == 0)
 		r = pv_file_read(sig_path, PV_SIGFILE_MAX, &data, &len, e);
 	if (r == 0) {

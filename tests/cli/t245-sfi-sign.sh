@@ -110,14 +110,28 @@ expect 1 'nosuch' 'no signature file' -- verify nosuch.sig
 # --- keys that are wrong
 openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem 2>/dev/null
 openssl pkey -in rsa.pem -pubout -out rsa-pub.pem
-expect 3 'no key of P-256, P-384 or Ed25519' 'an RSA key cannot sign' -- \
+expect 3 'packages are not signed with rsa-2048' 'an RSA key cannot sign' -- \
 	provisor sfi sign app.sfi --key rsa.pem -o x.sig
-expect 3 'no key of P-256' 'nor verify' -- provisor sfi verify-signature app.sfi \
+expect 3 'packages are not signed with rsa-2048' 'nor verify' -- provisor sfi verify-signature app.sfi \
 	--key rsa-pub.pem
-expect 3 'no unencrypted PEM private key' 'a public key cannot sign' -- \
+expect 3 'holds no PEM private key' 'a public key cannot sign' -- \
 	provisor sfi sign app.sfi --key "$pub" -o x.sig
 expect 3 'no PEM public key' 'a private key does not verify' -- provisor sfi \
 	verify-signature app.sfi --key "$G/test-only.key.pem"
+
+# --- a key behind a passphrase
+openssl pkcs8 -topk8 -in "$G/test-only.key.pem" -passout pass:blue -out enc.pem
+(umask 077 && echo blue >right && echo red >wrong)
+expect 2 "'enc.pem' is encrypted and there is no terminal" 'no passphrase' -- \
+	provisor sfi sign app.sfi --key enc.pem -o x.sig
+expect 3 "'enc.pem': wrong passphrase" 'a wrong passphrase' -- \
+	provisor sfi sign app.sfi --key enc.pem --passphrase-file wrong -o x.sig
+not_ok 'nothing is written' -- test -e x.sig
+expect 0 'ecdsa-p256' 'the right passphrase' -- \
+	provisor sfi sign app.sfi --key enc.pem --passphrase-file right -o enc.sig
+ok 'and by descriptor' -- sh -c \
+	'provisor sfi sign app.sfi --key enc.pem --passphrase-fd 3 -o fd.sig 3<right'
+same 'with the same signature' enc.sig fd.sig
 expect 2 'one of the inputs' 'the key is not overwritten' -- \
 	provisor sfi sign app.sfi --key "$G/test-only.key.pem" -o "$G/test-only.key.pem"
 expect 2 '\-\-key is needed' 'sign without a key' -- provisor sfi sign app.sfi

@@ -85,7 +85,7 @@ test_ed25519(void **state)
 	    "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
 	    want, sizeof(want));
 	write_pem(pem, path);
-	assert_int_equal(pv_sigkey_read_pem(path, &k, &e), 0);
+	assert_int_equal(pv_sigkey_read_pem(path, NULL, &k, &e), 0);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(pv_pubkey_alg(pv_sigkey_public(k)), PV_SIG_ED25519);
 	assert_int_equal(pv_sigkey_sign(k, "\x72", 1, sig, &len, &e), 0);
