@@ -82,7 +82,8 @@ endif
 # --- what there is -----------------------------------------------------------
 
 LIB_DIRS := src/base src/crypto src/firmware src/chip src/link src/boot \
-	src/license src/ledger src/package src/push formats hsm
+	src/license src/ledger src/package src/image src/push \
+	formats hsm
 APP_DIRS := device sim cmd
 srcs = $(sort $(wildcard $(addsuffix /*.c,$(1))))
 objs = $(patsubst %.c,$(B)/%.o,$(1))

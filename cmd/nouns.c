@@ -6,6 +6,7 @@
 
 extern const struct pv_verb pv_verbs_key[];
 extern const struct pv_verb pv_verbs_sfi[];
+extern const struct pv_verb pv_verbs_image[];
 extern const struct pv_verb pv_verbs_campaign[];
 extern const struct pv_verb pv_verbs_license[];
 extern const struct pv_verb pv_verbs_ledger[];
@@ -17,6 +18,7 @@ extern const struct pv_verb pv_verbs_inspect[];
 const struct pv_verb *const pv_nouns[] = {
 	pv_verbs_key,
 	pv_verbs_sfi,
+	pv_verbs_image,
 	pv_verbs_campaign,
 	pv_verbs_license,
 	pv_verbs_ledger,
