@@ -177,7 +177,7 @@ $(B)/tests/preload/%.so: tests/preload/%.c
 	@mkdir -p $(@D)
 	$(say) CC $@
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(WARN) $(PKG_CFLAGS) -shared -fPIC \
-	    -o $@ $< -ldl
+	    -o $@ $< -Wl,--as-needed -ldl $(shell $(PKG_CONFIG) --libs libcrypto)
 
 -include $(wildcard $(B)/*/*.d $(B)/*/*/*.d)
 .SECONDARY:

@@ -88,7 +88,8 @@ show_profile(const struct pv_app *app, const struct pv_campaign *c)
 	pv_ecies_full_text(&p, full, sizeof(full));
 	pv_out(app,
 	    "profile       %s (not verified on silicon; the package key comes "
-	    "into the issuer's memory)\n",
+	    "into the issuer's memory where its token cannot keep it: "
+	    "--with-token tells)\n",
 	    full);
 }
 
@@ -166,14 +167,14 @@ pv_run_campaign_show(
 	if (r == 0) {
 		pv_campaign_text(app, &c, &store);
 		if (hsm != NULL)
-			pv_show_profiles(app, hsm);
+			pv_show_profiles(app, hsm, c.license_profile);
 		if (export_key != NULL)
 			pv_say(app, "public campaign key written to %s\n",
 			    export_key);
 		o = pv_json_new_object();
 		pv_campaign_json(o, &c);
 		if (hsm != NULL)
-			pv_json_profiles(o, hsm);
+			pv_json_profiles(o, hsm, c.license_profile);
 		r = pv_out_json(app, o, e);
 	}
 	pv_hsm_close(hsm);

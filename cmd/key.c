@@ -107,6 +107,10 @@ list_row(void *ctx, const struct pv_key_info *key)
 		pv_json_set_str(o, "why_not", key->why_not);
 	else
 		pv_json_set_null(o, "why_not");
+	if (key->ecies_why_not != NULL)
+		pv_json_set_str(o, "ecies_why_not", key->ecies_why_not);
+	else
+		pv_json_set_null(o, "ecies_why_not");
 	pv_out(l->app, "%-20s %-8s %s\n", key->label, key->type, key->uri);
 	if (key->resident)
 		pv_out(l->app,
@@ -147,8 +151,8 @@ run_list(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r == 0 && l.n == 0)
 		pv_say(app, "token %s has no keys\n", pv_hsm_token_label(hsm));
 	if (r == 0)
-		pv_show_profiles(app, hsm);
-	pv_json_profiles(root, hsm);
+		pv_show_profiles(app, hsm, NULL);
+	pv_json_profiles(root, hsm, NULL);
 	if (r == 0)
 		r = pv_out_json(app, root, e);
 	else

@@ -17,9 +17,11 @@
 /* --- issue ------------------------------------------------------------------ */
 
 static void
-issued_json(struct pv_json *o, const struct pv_campaign *c,
+issued_json(struct pv_json *o, const struct pv_campaign_session *s,
     const struct pv_issued *l, const char *path)
 {
+	const struct pv_campaign *c = &s->campaign;
+
 	pv_json_set_str(o, "campaign", c->name);
 	pv_json_set_hex(o, "campaign_id", c->id, sizeof(c->id));
 	pv_json_set_u64(o, "number", l->number);
@@ -29,8 +31,8 @@ issued_json(struct pv_json *o, const struct pv_campaign *c,
 	pv_json_set_hex(o, "license", l->data, l->len);
 	pv_json_set_str(o, "saved", path);
 	pv_json_set_str(o, "license_profile", c->license_profile);
-	pv_json_set_bool(
-	    o, "key_resident", pv_profile_resident(c->license_profile));
+	pv_json_set_bool(o, "key_resident",
+	    pv_profile_resident(c->license_profile) || s->ecies.resident);
 	if (c->flow == PV_FLOW_SSP)
 		pv_json_set_null(o, "accepted_by_st_silicon");
 	else
@@ -66,7 +68,7 @@ issue(struct pv_app *app, const struct pv_campaign_session *s,
 	pv_say(app, "saved as %s\n%s\n", path,
 	    pv_license_label(c->license_profile));
 	o = pv_json_new_object();
-	issued_json(o, c, &l, path);
+	issued_json(o, s, &l, path);
 	return pv_out_json(app, o, e);
 }
 

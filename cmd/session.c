@@ -35,30 +35,50 @@ pv_license_label(const char *profile)
 	       "verified on silicon";
 }
 
+/* The fields that matter to a token: the campaign's, or the defaults. */
+static const char *
+ecies_fault(struct pv_hsm *hsm, const char *profile)
+{
+	struct pv_ecies_profile p;
+
+	if (profile == NULL || !pv_ecies_is(profile))
+		profile = "ecies";
+	if (pv_ecies_parse(profile, &p, NULL) != 0)
+		return "the campaign's profile is not understood";
+	return pv_hsm_ecies_fault(hsm, &p);
+}
+
 void
-pv_show_profiles(const struct pv_app *app, const struct pv_hsm *hsm)
+pv_show_profiles(
+    const struct pv_app *app, struct pv_hsm *hsm, const char *profile)
 {
 	const char *resident = pv_hsm_resident_fault(hsm);
+	const char *ecies = ecies_fault(hsm, profile);
 
 	pv_out(app, "in token %s: resident licenses %s%s\n",
 	    pv_hsm_token_label(hsm),
 	    resident == NULL ? "keep the key inside" : "are not possible: ",
 	    resident == NULL ? "" : resident);
-	pv_out(app,
-	    "ssp and ecies licenses are made on the host, key in memory: %s\n",
-	    pv_hsm_ecies_fault(hsm));
+	if (ecies == NULL)
+		pv_out(app,
+		    "ssp and ecies licenses keep the key inside as well\n");
+	else
+		pv_out(app,
+		    "ssp and ecies licenses are made on the host, key in "
+		    "memory: %s\n",
+		    ecies);
 }
 
 void
-pv_json_profiles(struct pv_json *o, const struct pv_hsm *hsm)
+pv_json_profiles(struct pv_json *o, struct pv_hsm *hsm, const char *profile)
 {
 	static const char *const names[] = { "resident", "ecies", "ssp" };
 	struct pv_json *list = pv_json_set_array(o, "profiles");
+	const char *ecies = ecies_fault(hsm, profile);
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct pv_json *p = pv_json_add_object(list);
-		const char *why = i == 0 ? pv_hsm_resident_fault(hsm)
-					 : pv_hsm_ecies_fault(hsm);
+		const char *why = i == 0 ? pv_hsm_resident_fault(hsm) : ecies;
 
 		pv_json_set_str(p, "profile", names[i]);
 		pv_json_set_bool(p, "in_token", why == NULL);
@@ -81,13 +101,9 @@ open_source(struct pv_campaign_session *s, struct pv_key_source *ret,
 }
 
 static int
-host_key(struct pv_app *app, const struct pv_campaign *c,
-    const struct pv_hsm *hsm, bool refuse, struct pv_error *e)
+host_key(struct pv_app *app, const struct pv_campaign *c, const char *why,
+    bool refuse, struct pv_error *e)
 {
-	const char *why = pv_hsm_is_uri(c->oem_key_uri)
-			      ? pv_hsm_ecies_fault(hsm)
-			      : "it is in a file";
-
 	if (refuse) {
 		(void)pv_fail(e, PV_E_POLICY,
 		    "license profile '%s' needs the package key in this "
@@ -104,28 +120,52 @@ host_key(struct pv_app *app, const struct pv_campaign *c,
 	return 0;
 }
 
+/* Profiles ssp and ecies: in the token where that works, else here. */
+static int
+open_ecies(
+    struct pv_app *app, struct pv_campaign_session *s, struct pv_error *e)
+{
+	const struct pv_campaign *c = &s->campaign;
+	struct pv_key_source key = { 0 };
+	struct pv_error fault = { 0 };
+	struct pv_ecies_profile p;
+	int r = pv_ecies_parse(c->license_profile, &p, e);
+
+	if (r != 0)
+		return r;
+	r = pv_fail(&fault, PV_E_UNSUPPORTED, "it is in a file");
+	if (pv_hsm_is_uri(c->oem_key_uri)) {
+		r = pv_hsm_ecies(s->hsm, c->oem_key_uri, &p, &s->ecies, &fault);
+		if (r != 0 && r != PV_E_UNSUPPORTED) {
+			*e = fault;
+			return r;
+		}
+	}
+	if (r == PV_E_UNSUPPORTED) {
+		r = host_key(app, c, fault.msg, s->require_resident, e);
+		if (r == 0)
+			r = open_source(s, &key, e);
+		if (r == 0)
+			r = pv_ecies_on_host(&key, &s->ecies, e);
+		pv_key_source_release(&key);
+	}
+	if (r == 0)
+		s->io.ecies = &s->ecies;
+	return r;
+}
+
 int
 pv_open_package_key(
     struct pv_app *app, struct pv_campaign_session *s, struct pv_error *e)
 {
 	const struct pv_campaign *c = &s->campaign;
-	struct pv_key_source key = { 0 };
 	int r;
 
-	if (pv_profile_resident(c->license_profile)) {
-		r = pv_hsm_wrapper(s->hsm, c->oem_key_uri, &s->wrapper, e);
-		if (r == 0)
-			s->io.wrapper = &s->wrapper;
-		return r;
-	}
-	r = host_key(app, c, s->hsm, s->require_resident, e);
+	if (!pv_profile_resident(c->license_profile))
+		return open_ecies(app, s, e);
+	r = pv_hsm_wrapper(s->hsm, c->oem_key_uri, &s->wrapper, e);
 	if (r == 0)
-		r = open_source(s, &key, e);
-	if (r == 0)
-		r = pv_ecies_on_host(&key, &s->ecies, e);
-	if (r == 0)
-		s->io.ecies = &s->ecies;
-	pv_key_source_release(&key);
+		s->io.wrapper = &s->wrapper;
 	return r;
 }
 

@@ -46,9 +46,14 @@ void pv_license_field(const struct pv_app *app, unsigned int off,
 void pv_license_hex(const struct pv_app *app, unsigned int off,
     const char *name, const void *data, size_t len, const char *meaning);
 
-/* Which license profiles a token can serve inside it, and why not. */
-void pv_show_profiles(const struct pv_app *app, const struct pv_hsm *hsm);
-void pv_json_profiles(struct pv_json *o, const struct pv_hsm *hsm);
+/*
+ * Which license profiles a token can serve inside it, and why not; with the
+ * fields of a campaign's profile, NULL for the defaults.
+ */
+void pv_show_profiles(
+    const struct pv_app *app, struct pv_hsm *hsm, const char *profile);
+void pv_json_profiles(
+    struct pv_json *o, struct pv_hsm *hsm, const char *profile);
 
 /* The token's note of a campaign. */
 PV_MUST_USE int pv_open_anchor(struct pv_hsm *hsm, const uint8_t id[16],

@@ -32,6 +32,7 @@ struct pv_hsm {
 	char shown[40];	   /* masked for display */
 	CK_MECHANISM_TYPE *mechs;
 	CK_ULONG n_mechs;
+	char ecies_why[288]; /* of pv_hsm_ecies_fault */
 };
 
 /* --- rv.c ------------------------------------------------------------------ */
@@ -90,6 +91,7 @@ void pv_tpl_bytes(
 
 /* PKCS#11 takes non-const pointers to what it only reads. */
 CK_BYTE_PTR pv_ck_bytes(const void *data);
+CK_ATTRIBUTE_PTR pv_tpl_attributes(const struct pv_tpl *t);
 
 /* An attribute that is absent or unreadable gives `dflt`. */
 bool pv_attr_bool(const struct pv_hsm *hsm, CK_OBJECT_HANDLE obj,
@@ -172,6 +174,36 @@ PV_MUST_USE int pv_key_public(const struct pv_hsm *hsm, const char *uri,
     CK_OBJECT_HANDLE obj, bool is_private, struct pv_pubkey **ret_k,
     struct pv_error *e);
 
+/* --- ephemeral.c: keys that live as long as one license ----------------------- */
+
+/* Session objects that hold a secret must not outlive their use. */
+void pv_session_key_destroy(const struct pv_hsm *hsm, CK_OBJECT_HANDLE *obj);
+
+/*
+ * A secret key of the session that may do one thing. Sensitive ones never
+ * leave; the others may be read.
+ */
+void pv_session_key_template(struct pv_tpl *t, CK_KEY_TYPE type, CK_ULONG len,
+    bool sensitive, CK_ATTRIBUTE_TYPE use);
+
+/* A key pair on P-256 that only derives; its public half is out at once. */
+PV_MUST_USE int pv_ephemeral_make(const struct pv_hsm *hsm,
+    CK_OBJECT_HANDLE *ret_priv, uint8_t ret_pub[64], struct pv_error *e);
+
+struct pv_ecdh {
+	CK_ULONG kdf;	     /* CKD_NULL, CKD_SHA256_KDF */
+	const uint8_t *info; /* SharedInfo of the kdf */
+	size_t info_len;
+	const struct pv_tpl *t; /* of the new key */
+};
+/*
+ * CKM_ECDH1_DERIVE. *der_point: how this module wants the peer's point; it is
+ * corrected when the other way worked.
+ */
+CK_RV pv_ephemeral_derive(const struct pv_hsm *hsm, CK_OBJECT_HANDLE priv,
+    const uint8_t peer[64], const struct pv_ecdh *how, bool *der_point,
+    CK_OBJECT_HANDLE *ret_obj);
+
 /* --- resident.c, token.c ------------------------------------------------------------------ */
 
 bool pv_hsm_has(const struct pv_hsm *hsm, CK_MECHANISM_TYPE mech);
@@ -181,6 +213,10 @@ const char *pv_resident_oem_fault(
     const struct pv_hsm *hsm, CK_OBJECT_HANDLE secret_key);
 const char *pv_resident_signer_fault(
     const struct pv_hsm *hsm, CK_OBJECT_HANDLE private_key);
+
+/* NULL when the key can serve `ssp` and `ecies` inside a token that can. */
+const char *pv_ecies_oem_fault(
+    const struct pv_hsm *hsm, CK_OBJECT_HANDLE secret_key);
 
 /* NULL when the value of the key can be had for `ssp` and `ecies`. */
 const char *pv_key_bytes_fault(

@@ -76,7 +76,8 @@ check_label(const struct pv_hsm *hsm, const char *label, struct pv_error *e)
 }
 
 static void
-aes_template(struct pv_tpl *t, const char *label, const uint8_t id[ID_LEN])
+aes_template(const struct pv_hsm *hsm, struct pv_tpl *t, const char *label,
+    const uint8_t id[ID_LEN])
 {
 	pv_tpl_init(t);
 	pv_tpl_ulong(t, CKA_CLASS, CKO_SECRET_KEY);
@@ -93,7 +94,9 @@ aes_template(struct pv_tpl *t, const char *label, const uint8_t id[ID_LEN])
 	pv_tpl_bool(t, CKA_UNWRAP, false);
 	pv_tpl_bool(t, CKA_SIGN, false);
 	pv_tpl_bool(t, CKA_VERIFY, false);
-	pv_tpl_bool(t, CKA_DERIVE, false);
+	/* To be joined with an IV, for licenses of profile ssp and ecies. */
+	pv_tpl_bool(
+	    t, CKA_DERIVE, pv_hsm_has(hsm, CKM_CONCATENATE_DATA_AND_BASE));
 	pv_tpl_bytes(t, CKA_LABEL, label, strlen(label));
 	pv_tpl_bytes(t, CKA_ID, id, ID_LEN);
 }
@@ -107,7 +110,7 @@ generate_aes(const struct pv_hsm *hsm, CK_ULONG len, const char *label,
 	struct pv_tpl t;
 	CK_RV rv;
 
-	aes_template(&t, label, id);
+	aes_template(hsm, &t, label, id);
 	pv_tpl_ulong(&t, CKA_VALUE_LEN, len);
 	rv = hsm->f->C_GenerateKey(hsm->session, &mech, t.a, t.n, &obj);
 	if (rv != CKR_OK)
@@ -217,7 +220,7 @@ pv_hsm_import_aes(struct pv_hsm *hsm, const struct pv_secret *key,
 	if ((r = check_label(hsm, label, e)) != 0 ||
 	    (r = pv_random(id, sizeof(id), e)) != 0)
 		return r;
-	aes_template(&t, label, id);
+	aes_template(hsm, &t, label, id);
 	pv_tpl_bytes(&t, CKA_VALUE, pv_secret_bytes(key), pv_secret_len(key));
 	rv = hsm->f->C_CreateObject(hsm->session, t.a, t.n, &obj);
 	if (rv != CKR_OK)

@@ -171,6 +171,9 @@ report(const struct pv_hsm *hsm, const struct rows *rows, const struct row *row,
 	info.local = pv_attr_bool(hsm, row->obj, CKA_LOCAL, false);
 	info.why_not = fault_of(hsm, row);
 	info.resident = info.why_not == NULL;
+	info.ecies_why_not = row->cls == CKO_SECRET_KEY
+				 ? pv_ecies_oem_fault(hsm, row->obj)
+				 : "it is not an AES key";
 	r = each(ctx, &info);
 	free(uri);
 	return r;

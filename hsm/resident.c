@@ -66,27 +66,3 @@ pv_hint_mechanism(
 	    "where the token is, or take --license-profile ecies with a key "
 	    "that is in a file or may be read");
 }
-
-/*
- * A license of profile ssp or ecies encrypts IV and key together under bytes
- * of a derived secret. Inside a token that takes a derivation with
- * CKD_SHA256_KDF, parts of the result as keys of their own, the IV put before
- * the package key, and wrapping with AES-GCM.
- */
-const char *
-pv_hsm_ecies_fault(const struct pv_hsm *hsm)
-{
-	CK_MECHANISM_INFO info;
-
-	if (!pv_hsm_has(hsm, CKM_ECDH1_DERIVE))
-		return "the token does not offer CKM_ECDH1_DERIVE";
-	if (!pv_hsm_has(hsm, CKM_EXTRACT_KEY_FROM_KEY))
-		return "the token does not offer CKM_EXTRACT_KEY_FROM_KEY";
-	if (!pv_hsm_has(hsm, CKM_CONCATENATE_DATA_AND_BASE))
-		return "the token does not offer CKM_CONCATENATE_DATA_AND_BASE";
-	if (hsm->f->C_GetMechanismInfo(hsm->slot, CKM_AES_GCM, &info) !=
-		CKR_OK ||
-	    !(info.flags & CKF_WRAP))
-		return "the token does not wrap with CKM_AES_GCM";
-	return "this version makes them on the host with any token";
-}

@@ -11,6 +11,12 @@ pv_ck_bytes(const void *data)
 	return (CK_BYTE_PTR)(uintptr_t)data;
 }
 
+CK_ATTRIBUTE_PTR
+pv_tpl_attributes(const struct pv_tpl *t)
+{
+	return (CK_ATTRIBUTE_PTR)(uintptr_t)t->a;
+}
+
 void
 pv_tpl_init(struct pv_tpl *t)
 {

@@ -6,8 +6,6 @@
  */
 #include "hsm_int.h"
 
-#include "base/log.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,118 +19,37 @@ struct wrapper {
 	bool der_point; /* this module wants the peer's point in DER */
 };
 
-/* Session objects that hold a secret must not outlive their use. */
-static void
-destroy(const struct wrapper *w, CK_OBJECT_HANDLE *obj)
-{
-	CK_RV rv;
-
-	if (*obj == NONE)
-		return;
-	rv = w->hsm->f->C_DestroyObject(w->hsm->session, *obj);
-	/* With the session gone the object is gone too. */
-	if (rv != CKR_OK && !pv_ck_gone(rv))
-		pv_log(PV_LOG_WARN,
-		    "token '%s': destroying a session key: CK_RV 0x%lx",
-		    w->hsm->shown, rv);
-	*obj = NONE;
-}
-
 static int
 wrapper_ephemeral(void *ctx, uint8_t ret_pub[64], struct pv_error *e)
 {
 	struct wrapper *w = ctx;
-	const struct pv_curve *p256 = pv_curve_by_name("ec-p256");
-	CK_MECHANISM mech = { .mechanism = CKM_EC_KEY_PAIR_GEN };
-	CK_OBJECT_HANDLE pub = NONE;
-	struct pv_tpl tpub, tpriv;
-	CK_RV rv;
-	int r;
 
-	destroy(w, &w->eph);
-	pv_tpl_init(&tpub);
-	pv_tpl_bytes(&tpub, CKA_EC_PARAMS, p256->params, p256->params_len);
-	pv_tpl_bool(&tpub, CKA_TOKEN, false);
-	pv_tpl_bool(&tpub, CKA_PRIVATE, false);
-	pv_tpl_init(&tpriv);
-	pv_tpl_bool(&tpriv, CKA_TOKEN, false);
-	pv_tpl_bool(&tpriv, CKA_PRIVATE, true);
-	pv_tpl_bool(&tpriv, CKA_SENSITIVE, true);
-	pv_tpl_bool(&tpriv, CKA_EXTRACTABLE, false);
-	pv_tpl_bool(&tpriv, CKA_DERIVE, true);
-	pv_tpl_bool(&tpriv, CKA_SIGN, false);
-	rv = w->hsm->f->C_GenerateKeyPair(w->hsm->session, &mech, tpub.a,
-	    tpub.n, tpriv.a, tpriv.n, &pub, &w->eph);
-	if (rv != CKR_OK) {
-		w->eph = NONE;
-		return pv_ck_fail(e, rv,
-		    "making an ephemeral key in token '%s'", w->hsm->shown);
-	}
-	r = pv_key_point(w->hsm, pub, p256, ret_pub, e);
-	destroy(w, &pub);
-	if (r != 0)
-		destroy(w, &w->eph);
-	return r;
+	pv_session_key_destroy(w->hsm, &w->eph);
+	return pv_ephemeral_make(w->hsm, &w->eph, ret_pub, e);
 }
 
-/* What Z and the KEK have in common: AES-256, never leaving, one use. */
+/* Z and the KEK have in common: AES-256, never leaving, one use. */
 static void
 derived_template(struct pv_tpl *t, CK_ATTRIBUTE_TYPE use)
 {
-	static const CK_ATTRIBUTE_TYPE uses[] = { CKA_DERIVE, CKA_WRAP,
-		CKA_UNWRAP, CKA_ENCRYPT, CKA_DECRYPT, CKA_SIGN, CKA_VERIFY };
-
-	pv_tpl_init(t);
-	pv_tpl_ulong(t, CKA_CLASS, CKO_SECRET_KEY);
-	pv_tpl_ulong(t, CKA_KEY_TYPE, CKK_AES);
-	pv_tpl_ulong(t, CKA_VALUE_LEN, 32);
-	pv_tpl_bool(t, CKA_TOKEN, false);
-	pv_tpl_bool(t, CKA_PRIVATE, true);
-	pv_tpl_bool(t, CKA_SENSITIVE, true);
-	pv_tpl_bool(t, CKA_EXTRACTABLE, false);
-	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
-		pv_tpl_bool(t, uses[i], uses[i] == use);
-}
-
-static CK_RV
-derive_z(struct wrapper *w, const uint8_t chip_pub[64], bool der,
-    CK_OBJECT_HANDLE *ret_z)
-{
-	/* DER OCTET STRING around 0x04, X, Y; the bare point is its tail. */
-	uint8_t point[67] = { 0x04, 0x41, 0x04 };
-	CK_ECDH1_DERIVE_PARAMS params = {
-		.kdf = CKD_NULL,
-		.pPublicData = der ? point : point + 2,
-		.ulPublicDataLen = der ? 67 : 65,
-	};
-	CK_MECHANISM mech = { CKM_ECDH1_DERIVE, &params, sizeof(params) };
-	struct pv_tpl t;
-
-	memcpy(point + 3, chip_pub, 64);
-	derived_template(&t, CKA_DERIVE);
-	return w->hsm->f->C_DeriveKey(
-	    w->hsm->session, &mech, w->eph, t.a, t.n, ret_z);
+	pv_session_key_template(t, CKK_AES, 32, true, use);
 }
 
 static int
 ecdh(struct wrapper *w, const uint8_t chip_pub[64], CK_OBJECT_HANDLE *ret_z,
     struct pv_error *e)
 {
-	CK_RV rv = derive_z(w, chip_pub, w->der_point, ret_z);
+	struct pv_tpl t;
+	const struct pv_ecdh how = { .kdf = CKD_NULL, .t = &t };
+	CK_RV rv;
 
-	/* PKCS#11 v2.40 section 2.3.8 wants the bare point and allows DER;
-	 * older modules take DER only. Remember what worked. */
-	if (rv != CKR_OK && !pv_ck_gone(rv) &&
-	    derive_z(w, chip_pub, !w->der_point, ret_z) == CKR_OK) {
-		w->der_point = !w->der_point;
-		rv = CKR_OK;
-	}
-	if (rv != CKR_OK) {
-		*ret_z = NONE;
+	derived_template(&t, CKA_DERIVE);
+	rv = pv_ephemeral_derive(
+	    w->hsm, w->eph, chip_pub, &how, &w->der_point, ret_z);
+	if (rv != CKR_OK)
 		return pv_ck_fail(e, rv,
 		    "CKM_ECDH1_DERIVE with the chip's key in token '%s'",
 		    w->hsm->shown);
-	}
 	return 0;
 }
 
@@ -201,9 +118,9 @@ wrapper_wrap(void *ctx, const uint8_t chip_pub[64], const uint8_t context[32],
 		goto out;
 	r = wrap_oem(w, kek, wrapped, len, e);
 out:
-	destroy(w, &kek);
-	destroy(w, &z);
-	destroy(w, &w->eph);
+	pv_session_key_destroy(w->hsm, &kek);
+	pv_session_key_destroy(w->hsm, &z);
+	pv_session_key_destroy(w->hsm, &w->eph);
 	return r;
 }
 
@@ -212,7 +129,7 @@ wrapper_free(void *ctx)
 {
 	struct wrapper *w = ctx;
 
-	destroy(w, &w->eph);
+	pv_session_key_destroy(w->hsm, &w->eph);
 	free(w);
 }
 

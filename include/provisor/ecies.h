@@ -55,6 +55,14 @@ PV_MUST_USE int pv_ecies_open(const struct pv_ecies_profile *p,
     struct pv_secret **ret_secret, struct pv_error *e);
 
 /*
+ * Seal once for a key pair of our own and open it again, so that a key or a
+ * token that cannot serve is found before the first chip. PV_E_VERIFY when
+ * something else comes out than went in.
+ */
+PV_MUST_USE int pv_ecies_try(const struct pv_ecies *s,
+    const struct pv_ecies_profile *p, const uint8_t iv[16], struct pv_error *e);
+
+/*
  * A pv_ecies whose work is done in this process, in locked memory that is
  * wiped after each call. Takes over the key source.
  */

@@ -81,11 +81,23 @@ PV_MUST_USE int pv_hsm_wrapper(struct pv_hsm *hsm, const char *oem_key_uri,
 PV_MUST_USE int pv_hsm_key_source(struct pv_hsm *hsm, const char *uri,
     struct pv_key_source *ret_key, struct pv_error *e);
 /*
- * Why licenses cannot be made wholly inside this token, by profile: resident,
- * NULL when they can; ssp and ecies.
+ * The secret steps of a license of profile `ssp` or `ecies` inside the token,
+ * with an AES-128 key there. PV_E_UNSUPPORTED, and the message is the reason,
+ * when this token or this key cannot: then pv_hsm_key_source and
+ * pv_ecies_on_host are the other way.
+ */
+struct pv_ecies_profile;
+PV_MUST_USE int pv_hsm_ecies(struct pv_hsm *hsm, const char *uri,
+    const struct pv_ecies_profile *p, struct pv_ecies *ret_ecies,
+    struct pv_error *e);
+/*
+ * Why licenses cannot be made wholly inside this token, by profile; NULL when
+ * they can. For ssp and ecies one is tried, with session objects only; the
+ * text lasts until the next call.
  */
 const char *pv_hsm_resident_fault(const struct pv_hsm *hsm);
-const char *pv_hsm_ecies_fault(const struct pv_hsm *hsm);
+const char *pv_hsm_ecies_fault(
+    struct pv_hsm *hsm, const struct pv_ecies_profile *p);
 /* The note named `label` (a CKO_DATA object, application "provisor"). */
 PV_MUST_USE int pv_hsm_anchor(struct pv_hsm *hsm, const char *label,
     struct pv_anchor *ret_anchor, struct pv_error *e);
@@ -130,6 +142,7 @@ struct pv_key_info {
 	bool sensitive, extractable, local;
 	bool resident; /* can serve a resident license as OEM key or signer */
 	const char *why_not; /* when !resident, a short reason */
+	const char *ecies_why_not; /* NULL: ssp, ecies inside a token that can */
 };
 PV_MUST_USE int pv_hsm_list(struct pv_hsm *hsm,
     int (*each)(void *ctx, const struct pv_key_info *key), void *ctx,

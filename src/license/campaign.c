@@ -4,7 +4,6 @@
 #include "crypto/digest.h"
 #include "crypto/ec.h"
 #include "formats/ledger.h"
-#include "formats/license_ssp.h"
 #include "ledger/journal.h"
 #include "license/rules.h"
 #include <provisor/ecies.h>
@@ -327,50 +326,21 @@ try_wrapping(const struct pv_wrapper *wrapper, struct pv_error *e)
 	return r == 0 ? 0 : pv_wrap(e, "trying the package key");
 }
 
-/* The same for the profiles ssp and ecies: seal, and open it again. */
-static int
-try_sealing(
-    const struct pv_campaign *c, const struct pv_ecies *s, struct pv_error *e)
-{
-	struct pv_ssp_license l = { .version = 1, .type = PV_SSP_TYPE_STATIC };
-	uint8_t data[PV_SSP_LICENSE], pub[64];
-	struct pv_secret *secret = NULL;
-	struct pv_ec_key *peer = NULL;
-	struct pv_ecies_profile p;
-	int r;
-
-	r = pv_ecies_parse(c->license_profile, &p, e);
-	if (r == 0)
-		r = pv_ec_generate(&peer, e);
-	if (r == 0)
-		r = pv_ec_public(peer, pub, e);
-	if (r == 0)
-		r = s->ephemeral(s->ctx, l.ephemeral, e);
-	if (r == 0)
-		r = pv_ssp_license_encode_header(&l, data, e);
-	if (r == 0)
-		r = s->seal(
-		    s->ctx, &p, pub, data, c->nonce, l.encrypted, l.tag, e);
-	if (r == 0)
-		r = pv_ssp_license_encode(&l, data, e);
-	if (r == 0)
-		r = pv_ecies_open(&p, peer, data, sizeof(data), &secret, e);
-	pv_secret_free(secret);
-	pv_ec_free(peer);
-	return r == 0 ? 0 : pv_wrap(e, "trying the package key");
-}
-
 int
 pv_rules_try_key(const struct pv_campaign *c, const struct pv_campaign_io *io,
     struct pv_error *e)
 {
+	struct pv_ecies_profile p;
 	int r = 0;
 
 	if (io->wrapper != NULL)
 		r = try_wrapping(io->wrapper, e);
-	if (r == 0 && io->ecies != NULL)
-		r = try_sealing(c, io->ecies, e);
-	return r;
+	if (r != 0 || io->ecies == NULL)
+		return r;
+	r = pv_ecies_parse(c->license_profile, &p, e);
+	if (r == 0)
+		r = pv_ecies_try(io->ecies, &p, c->nonce, e);
+	return r == 0 ? 0 : pv_wrap(e, "trying the package key");
 }
 
 static int

@@ -7,6 +7,7 @@
 #include <provisor/ecies.h>
 
 #include "crypto/aead.h"
+#include "crypto/digest.h"
 #include "crypto/ec.h"
 #include "crypto/kdf.h"
 #include "formats/license_ssp.h"
@@ -106,6 +107,36 @@ pv_ecies_open(const struct pv_ecies_profile *p, const struct pv_ec_key *chip,
 	}
 	pv_gcm_free(g);
 	pv_secret_free(s);
+	return r;
+}
+
+int
+pv_ecies_try(const struct pv_ecies *s, const struct pv_ecies_profile *p,
+    const uint8_t iv[16], struct pv_error *e)
+{
+	struct pv_ssp_license l = { .version = 1, .type = PV_SSP_TYPE_STATIC };
+	uint8_t data[PV_SSP_LICENSE], pub[64];
+	struct pv_secret *secret = NULL;
+	struct pv_ec_key *peer = NULL;
+	int r;
+
+	r = pv_ec_generate(&peer, e);
+	if (r == 0)
+		r = pv_ec_public(peer, pub, e);
+	if (r == 0)
+		r = s->ephemeral(s->ctx, l.ephemeral, e);
+	if (r == 0)
+		r = pv_ssp_license_encode_header(&l, data, e);
+	if (r == 0)
+		r = s->seal(s->ctx, p, pub, data, iv, l.encrypted, l.tag, e);
+	if (r == 0)
+		r = pv_ssp_license_encode(&l, data, e);
+	if (r == 0)
+		r = pv_ecies_open(p, peer, data, sizeof(data), &secret, e);
+	if (r == 0 && memcmp(pv_secret_bytes(secret), iv, 16) != 0)
+		r = pv_fail(e, PV_E_VERIFY, "another IV comes out");
+	pv_secret_free(secret);
+	pv_ec_free(peer);
 	return r;
 }
 
