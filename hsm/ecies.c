@@ -128,7 +128,7 @@ split(struct ecies *s, const struct pv_ecies_profile *p, struct made *m,
 
 /*
  * Derived secret and its parts. PKCS#11 lets a part be readable whatever its
- * base is (v2.40 section 2.31.7); modules that forbid it get a base that is
+ * base is (v2.40 section 2.31); modules that forbid it get a base that is
  * not sensitive. It is not read.
  */
 static int

@@ -133,7 +133,7 @@ pv_ecies_try(const struct pv_ecies *s, const struct pv_ecies_profile *p,
 		r = pv_ssp_license_encode(&l, data, e);
 	if (r == 0)
 		r = pv_ecies_open(p, peer, data, sizeof(data), &secret, e);
-	if (r == 0 && memcmp(pv_secret_bytes(secret), iv, 16) != 0)
+	if (r == 0 && !pv_ct_equal(pv_secret_bytes(secret), iv, 16))
 		r = pv_fail(e, PV_E_VERIFY, "another IV comes out");
 	pv_secret_free(secret);
 	pv_ec_free(peer);
