@@ -78,14 +78,34 @@ pv_show_smi(struct pv_subject *s, struct pv_error *e)
 	return 0;
 }
 
+static int
+show_obk_hash(struct pv_subject *s, const struct pv_obk *o, struct pv_error *e)
+{
+	struct pv_part part = { o->data, o->data_len };
+	uint8_t digest[32];
+	bool same;
+	int r;
+
+	if (!o->has_hash) {
+		pv_out(s->app, "%-18s %s\n", "hash", "none in this object");
+		return 0;
+	}
+	r = pv_sha256(&part, 1, digest, e);
+	if (r != 0)
+		return r;
+	same = memcmp(digest, o->hash, sizeof(digest)) == 0;
+	put_hex(s, "sha256", "SHA-256", o->hash, sizeof(o->hash));
+	pv_json_set_bool(s->root, "hash_matches", same);
+	pv_out(s->app, "%-18s %s\n", "hash",
+	    same ? "is that of the data" : "is NOT that of the data");
+	return 0;
+}
+
 int
 pv_show_obk(struct pv_subject *s, struct pv_error *e)
 {
-	uint8_t digest[32];
-	struct pv_part part;
+	const struct pv_obk_place *place;
 	struct pv_obk o;
-	const char *place;
-	bool same;
 	int r;
 
 	if (s->data == NULL || s->size > PV_OBK_MAX)
@@ -95,30 +115,22 @@ pv_show_obk(struct pv_subject *s, struct pv_error *e)
 	r = pv_obk_decode(s->data, (size_t)s->size, &o, e);
 	if (r != 0)
 		return pv_wrap(e, "'%s'", s->path);
-	part.data = o.data;
-	part.len = o.data_len;
-	r = pv_sha256(&part, 1, digest, e);
-	if (r != 0)
-		return r;
-	same = memcmp(digest, o.hash, sizeof(digest)) == 0;
-	place = pv_obk_place(o.address);
+	place = pv_obk_place(o.address, o.length);
 	title(s, "OB keys");
 	put(s, "address", "destination", "0x%08" PRIx32, o.address);
 	put(s, "place", "known as", "%s",
-	    place != NULL ? place : "not a place that is documented");
+	    place != NULL ? place->name : "not a place that is documented");
+	if (place != NULL)
+		put(s, "family", "family", "%s", place->family);
 	put_size(s, "data_size", "data", o.data_len);
 	pv_json_set_bool(s->root, "encrypt", o.encrypt);
 	pv_out(
 	    s->app, "%-18s %s\n", "stored", o.encrypt ? "encrypted" : "clear");
-	put_hex(s, "sha256", "SHA-256", o.hash, sizeof(o.hash));
-	pv_json_set_bool(s->root, "hash_matches", same);
-	pv_out(s->app, "%-18s %s\n", "hash",
-	    same ? "is that of the data" : "is NOT that of the data");
-	if (!same)
-		pv_say(s->app,
-		    "note: the hash of OEMuRoT_Config.obk covers something "
-		    "else; any other file is damaged\n");
-	return 0;
+	r = show_obk_hash(s, &o, e);
+	if (r == 0)
+		pv_say(s->app, "'provisor obk lint' says what is wrong with "
+			       "it, 'provisor obk inspect' each field\n");
+	return r;
 }
 
 int

@@ -52,7 +52,7 @@ same 'the golden OB keys are made again' obk/golden/obk/stirot-data.obk "$G/obk/
 ok 'the corrupt ones too' -- diff -r obk/corrupt/obk "$C/obk"
 expect 0 'is that of the data' 'OB keys' -- provisor inspect "$G/obk/stirot-data.obk"
 said '^destination +0x0ffd0400$'
-said '^known as +STiROT data$'
+said '^known as +STiRoT data$'
 said '^stored +encrypted$'
 format "$G/obk/stirot-data.obk" obk
 expect 0 'is NOT that of the data' 'a hash that differs is reported' -- \
@@ -61,11 +61,12 @@ obk() { # FILE PATTERN
 	expect 3 "$2" "OB keys: $1" -- provisor inspect "$C/obk/$1.obk"
 }
 obk empty '0 bytes, too short for an OB-key file'
-obk header-cut '43 bytes, too short'
+obk header-cut 'says 96 bytes follow it, the file has 31'
 obk cut 'says 96 bytes follow it, the file has 95'
 obk trailing 'says 96 bytes follow it, the file has 97'
 obk length-31 'says 31 bytes follow it'
 obk flag-2 'the encryption flag is 2'
+obk body-short 'too short for the hash it begins with'
 
 # --- a certificate: AN5054, figure 36
 xxd -r -p >chip.cert <<'END'

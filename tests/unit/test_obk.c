@@ -45,8 +45,16 @@ test_obk(void **state)
 	part.len = o.data_len;
 	assert_int_equal(pv_sha256(&part, 1, digest, &e), 0);
 	assert_memory_equal(digest, o.hash, 32);
-	assert_string_equal(pv_obk_place(o.address), "STiROT data");
-	assert_null(pv_obk_place(0x0FFD0104));
+	assert_true(o.has_hash);
+	assert_int_equal(pv_obk_validate(&o, &e), 0);
+	assert_string_equal(
+	    pv_obk_place(o.address, o.length)->name, "STiRoT data");
+	assert_null(pv_obk_place(0x0FFD0104, 0x60));
+	/* One destination, two objects. */
+	assert_string_equal(
+	    pv_obk_place(0x108, 0xE0)->name, "OEMiRoT configuration");
+	assert_string_equal(
+	    pv_obk_place(0x108, 0x100)->name, "STiRoT configuration");
 	assert_int_equal(pv_obk_encode(&o, again, &room, &e), 0);
 	assert_int_equal(room, len);
 	assert_memory_equal(again, data, len);
