@@ -13,6 +13,26 @@ struct pv_campaign_args {
 	int draft, require_resident;
 };
 
+/* The options of a definition, of struct pv_campaign_args a. */
+#define PV_OPT_DEFINITION(a)                                                 \
+	{ "product-id", 0, POPT_ARG_STRING, &(a)->product, 0,                \
+		"product id the chip certificates must carry", "ID" },       \
+	    { "firmware-id", 0, POPT_ARG_STRING, &(a)->firmware, 0,          \
+		    "name of the firmware, for the record", "ID" },          \
+	    { "max-licenses", 0, POPT_ARG_STRING, &(a)->limit, 0,            \
+		    "how many chips; cannot be raised once operational",     \
+		    "N" },                                                   \
+	    { "key", 0, POPT_ARG_STRING, &(a)->key, 0,                       \
+		    "the package key, in the token", "KEY" },                \
+	    { "nonce", 0, POPT_ARG_STRING, &(a)->nonce, 0,                   \
+		    "the package's nonce: 12 bytes, flow ssp 16", "FILE" },  \
+	{                                                                    \
+		"trust", 0, POPT_ARG_ARGV, &(a)->trust, 0,                   \
+		    "CA of the chip certificates, instead of those before; " \
+		    "may be given again",                                    \
+		    "CA.pem"                                                 \
+	}
+
 /*
  * Put what was given into *c. Fields that were not given stay as they are.
  */

@@ -56,20 +56,7 @@ pv_run_campaign_revise(
 {
 	struct pv_campaign_args a = { 0 };
 	struct poptOption table[] = {
-		{ "product-id", 0, POPT_ARG_STRING, &a.product, 0,
-		    "product id the chip certificates must carry", "ID" },
-		{ "firmware-id", 0, POPT_ARG_STRING, &a.firmware, 0,
-		    "name of the firmware, for the record", "ID" },
-		{ "max-licenses", 0, POPT_ARG_STRING, &a.limit, 0,
-		    "how many chips", "N" },
-		{ "key", 0, POPT_ARG_STRING, &a.key, 0,
-		    "the package key, in the token", "KEY" },
-		{ "nonce", 0, POPT_ARG_STRING, &a.nonce, 0,
-		    "the package's nonce: 12 bytes, flow ssp 16", "FILE" },
-		{ "trust", 0, POPT_ARG_ARGV, &a.trust, 0,
-		    "CA of the chip certificates, in place of all before; may "
-		    "be given again",
-		    "CA.pem" },
+		PV_OPT_DEFINITION(&a),
 		PV_OPT_PIN(app),
 		POPT_TABLEEND,
 	};

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "formats/ledger.h"
+#include "formats/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,7 @@ from_file(struct pv_app *app, struct pv_error *e)
 static int
 check_text(const char *text, const char *what, struct pv_error *e)
 {
-	if (text == NULL || pv_ledger_text_ok(text, PV_ENTRY_TEXT, false))
+	if (text == NULL || pv_text_ok(text, PV_ENTRY_TEXT, false))
 		return 0;
 	return pv_fail(e, PV_E_USAGE,
 	    "%s: 1 to %u bytes without control characters", what,

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "formats/ledger.h"
+#include "formats/text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -25,31 +26,16 @@ validate(const struct pv_checkpoint *cp, struct pv_error *e)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "checkpoint: %" PRIu64 " of %" PRIu64 " licenses spent",
 		    cp->spent, cp->max_licenses);
-	if (!pv_ledger_text_ok(cp->name, sizeof(cp->name), false))
+	if (!pv_text_ok(cp->name, sizeof(cp->name), false))
 		return pv_fail(e, PV_E_MALFORMED,
 		    "checkpoint: campaign name is empty, too long or holds "
 		    "control bytes");
-	if (!pv_ledger_text_ok(cp->station, sizeof(cp->station), true) ||
-	    !pv_ledger_text_ok(cp->operator_id, sizeof(cp->operator_id), true))
+	if (!pv_text_ok(cp->station, sizeof(cp->station), true) ||
+	    !pv_text_ok(cp->operator_id, sizeof(cp->operator_id), true))
 		return pv_fail(e, PV_E_MALFORMED,
 		    "checkpoint: station or operator is too long or holds "
 		    "control bytes");
 	return 0;
-}
-
-static void
-read_text(struct pv_reader *r, char *dst, size_t cap)
-{
-	size_t n = pv_rd_u8(r);
-	const uint8_t *p;
-
-	if (n >= cap || (p = pv_rd_view(r, n)) == NULL ||
-	    memchr(p, 0, n) != NULL) {
-		r->bad = true;
-		return;
-	}
-	memcpy(dst, p, n);
-	dst[n] = '\0';
 }
 
 int
@@ -82,9 +68,9 @@ pv_checkpoint_decode(const uint8_t *data, size_t len,
 	cp.time_ms = (int64_t)pv_rd_u64le(&r);
 	pv_rd_bytes(&r, cp.hash, sizeof(cp.hash));
 	pv_rd_bytes(&r, cp.public_key, sizeof(cp.public_key));
-	read_text(&r, cp.name, sizeof(cp.name));
-	read_text(&r, cp.station, sizeof(cp.station));
-	read_text(&r, cp.operator_id, sizeof(cp.operator_id));
+	pv_rd_text8(&r, cp.name, sizeof(cp.name));
+	pv_rd_text8(&r, cp.station, sizeof(cp.station));
+	pv_rd_text8(&r, cp.operator_id, sizeof(cp.operator_id));
 	pv_rd_bytes(&r, cp.signature, sizeof(cp.signature));
 	if (!pv_rd_finish(&r))
 		return pv_fail(e, PV_E_MALFORMED,
@@ -94,15 +80,6 @@ pv_checkpoint_decode(const uint8_t *data, size_t len,
 		return ret;
 	*ret_cp = cp;
 	return 0;
-}
-
-static void
-write_text(struct pv_writer *w, const char *text)
-{
-	size_t n = strnlen(text, 255);
-
-	pv_wr_u8(w, (uint8_t)n);
-	pv_wr_bytes(w, text, n);
 }
 
 int
@@ -127,9 +104,9 @@ pv_checkpoint_encode(const struct pv_checkpoint *cp, uint8_t *data, size_t *len,
 	pv_wr_u64le(&w, (uint64_t)cp->time_ms);
 	pv_wr_bytes(&w, cp->hash, sizeof(cp->hash));
 	pv_wr_bytes(&w, cp->public_key, sizeof(cp->public_key));
-	write_text(&w, cp->name);
-	write_text(&w, cp->station);
-	write_text(&w, cp->operator_id);
+	pv_wr_text8(&w, cp->name);
+	pv_wr_text8(&w, cp->station);
+	pv_wr_text8(&w, cp->operator_id);
 	pv_wr_bytes(&w, cp->signature, sizeof(cp->signature));
 	if (!pv_wr_ok(&w))
 		return pv_fail(e, PV_E_INTERNAL,

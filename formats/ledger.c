@@ -2,24 +2,11 @@
 #include "formats/ledger.h"
 
 #include "base/buf.h"
+#include "formats/text.h"
 
 #include <string.h>
 
 #define PRODUCT_ID 8U
-
-bool
-pv_ledger_text_ok(const char *text, size_t cap, bool may_be_empty)
-{
-	size_t n = strnlen(text, cap);
-
-	if (n == cap || (n == 0 && !may_be_empty))
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if ((uint8_t)text[i] < 0x20 || text[i] == 0x7f)
-			return false;
-	}
-	return true;
-}
 
 const char *
 pv_entry_kind_name(enum pv_entry_kind kind)
@@ -131,21 +118,20 @@ validate_create(const struct pv_campaign *c, struct pv_error *e)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "ledger entry: %zu trusted keys, at most %u", c->n_trust,
 		    PV_CAMPAIGN_TRUST);
-	if (!pv_ledger_text_ok(c->name, sizeof(c->name), false))
+	if (!pv_text_ok(c->name, sizeof(c->name), false))
 		return bad_text(e, "campaign name");
 	if (strnlen(c->product_id, sizeof(c->product_id)) != PRODUCT_ID ||
-	    !pv_ledger_text_ok(c->product_id, sizeof(c->product_id), false))
+	    !pv_text_ok(c->product_id, sizeof(c->product_id), false))
 		return bad_text(e, "product id");
-	if (!pv_ledger_text_ok(c->firmware_id, sizeof(c->firmware_id), false))
+	if (!pv_text_ok(c->firmware_id, sizeof(c->firmware_id), false))
 		return bad_text(e, "firmware id");
-	if (!pv_ledger_text_ok(
-		c->license_profile, sizeof(c->license_profile), false))
+	if (!pv_text_ok(c->license_profile, sizeof(c->license_profile), false))
 		return bad_text(e, "license profile");
-	if (!pv_ledger_text_ok(c->token_uri, sizeof(c->token_uri), false))
+	if (!pv_text_ok(c->token_uri, sizeof(c->token_uri), false))
 		return bad_text(e, "token URI");
-	if (!pv_ledger_text_ok(c->oem_key_uri, sizeof(c->oem_key_uri), false))
+	if (!pv_text_ok(c->oem_key_uri, sizeof(c->oem_key_uri), false))
 		return bad_text(e, "key URI");
-	if (!pv_ledger_text_ok(c->signer_uri, sizeof(c->signer_uri), false))
+	if (!pv_text_ok(c->signer_uri, sizeof(c->signer_uri), false))
 		return bad_text(e, "campaign key URI");
 	return 0;
 }
@@ -169,9 +155,9 @@ validate(const struct pv_entry *en, struct pv_error *e)
 		return pv_fail(e, PV_E_UNSUPPORTED,
 		    "ledger entry: unknown clock source %u",
 		    (unsigned int)en->clock);
-	if (!pv_ledger_text_ok(en->station, sizeof(en->station), true))
+	if (!pv_text_ok(en->station, sizeof(en->station), true))
 		return bad_text(e, "station");
-	if (!pv_ledger_text_ok(en->operator_id, sizeof(en->operator_id), true))
+	if (!pv_text_ok(en->operator_id, sizeof(en->operator_id), true))
 		return bad_text(e, "operator");
 	switch (en->kind) {
 	case PV_ENTRY_CREATE:
@@ -200,43 +186,12 @@ validate(const struct pv_entry *en, struct pv_error *e)
 		    "ledger entry: license of %zu bytes, 1 to %u allowed",
 		    b->license_len, PV_ENTRY_LICENSE);
 	if (worded(en->kind) &&
-	    !pv_ledger_text_ok(b->message, sizeof(b->message), true))
+	    !pv_text_ok(b->message, sizeof(b->message), true))
 		return bad_text(e, "message");
 	return 0;
 }
 
 /* --- decode ---------------------------------------------------------------- */
-
-/* A text behind a length of one byte; false when it cannot be one. */
-static void
-read_text8(struct pv_reader *r, char *dst, size_t cap)
-{
-	size_t n = pv_rd_u8(r);
-	const uint8_t *p;
-
-	if (n >= cap || (p = pv_rd_view(r, n)) == NULL ||
-	    memchr(p, 0, n) != NULL) {
-		r->bad = true;
-		return;
-	}
-	memcpy(dst, p, n);
-	dst[n] = '\0';
-}
-
-static void
-read_text16(struct pv_reader *r, char *dst, size_t cap)
-{
-	size_t n = pv_rd_u16le(r);
-	const uint8_t *p;
-
-	if (n >= cap || (p = pv_rd_view(r, n)) == NULL ||
-	    memchr(p, 0, n) != NULL) {
-		r->bad = true;
-		return;
-	}
-	memcpy(dst, p, n);
-	dst[n] = '\0';
-}
 
 static bool
 follows(const struct pv_campaign *c)
@@ -259,12 +214,12 @@ read_create(
 	pv_rd_bytes(r, c->public_key, sizeof(c->public_key));
 	for (size_t i = 0; i < c->n_trust && i < PV_CAMPAIGN_TRUST; i++)
 		pv_rd_bytes(r, c->trust[i], sizeof(c->trust[i]));
-	read_text8(r, c->name, sizeof(c->name));
-	read_text8(r, c->firmware_id, sizeof(c->firmware_id));
-	read_text8(r, c->license_profile, sizeof(c->license_profile));
-	read_text16(r, c->token_uri, sizeof(c->token_uri));
-	read_text16(r, c->oem_key_uri, sizeof(c->oem_key_uri));
-	read_text16(r, c->signer_uri, sizeof(c->signer_uri));
+	pv_rd_text8(r, c->name, sizeof(c->name));
+	pv_rd_text8(r, c->firmware_id, sizeof(c->firmware_id));
+	pv_rd_text8(r, c->license_profile, sizeof(c->license_profile));
+	pv_rd_text16(r, c->token_uri, sizeof(c->token_uri));
+	pv_rd_text16(r, c->oem_key_uri, sizeof(c->oem_key_uri));
+	pv_rd_text16(r, c->signer_uri, sizeof(c->signer_uri));
 	/* A campaign that follows none ends here; zeros would be a second
 	 * way to say so. */
 	if (r->left == 0)
@@ -306,7 +261,7 @@ read_body(struct pv_reader *r, struct pv_entry *en)
 	if (en->kind == PV_ENTRY_FAILED || en->kind == PV_ENTRY_RESULT)
 		b->code = (int32_t)pv_rd_u32le(r);
 	if (worded(en->kind))
-		read_text8(r, b->message, sizeof(b->message));
+		pv_rd_text8(r, b->message, sizeof(b->message));
 }
 
 int
@@ -341,8 +296,8 @@ pv_entry_decode(const uint8_t *data, size_t len, struct pv_entry *ret_entry,
 	en.state = (enum pv_entry_state)pv_rd_u8(&r);
 	en.clock = (enum pv_entry_clock)pv_rd_u8(&r);
 	body_len = pv_rd_u16le(&r);
-	read_text8(&r, en.station, sizeof(en.station));
-	read_text8(&r, en.operator_id, sizeof(en.operator_id));
+	pv_rd_text8(&r, en.station, sizeof(en.station));
+	pv_rd_text8(&r, en.operator_id, sizeof(en.operator_id));
 	if (!pv_rd_ok(&r) || body_len != r.left)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "ledger entry: %zu bytes do not match its lengths", len);
@@ -362,24 +317,6 @@ pv_entry_decode(const uint8_t *data, size_t len, struct pv_entry *ret_entry,
 /* --- encode ---------------------------------------------------------------- */
 
 static void
-write_text8(struct pv_writer *w, const char *text)
-{
-	size_t n = strnlen(text, 255);
-
-	pv_wr_u8(w, (uint8_t)n);
-	pv_wr_bytes(w, text, n);
-}
-
-static void
-write_text16(struct pv_writer *w, const char *text)
-{
-	size_t n = strnlen(text, 65535);
-
-	pv_wr_u16le(w, (uint16_t)n);
-	pv_wr_bytes(w, text, n);
-}
-
-static void
 write_create(struct pv_writer *w, const struct pv_campaign *c)
 {
 	pv_wr_u8(w, (uint8_t)c->flow);
@@ -390,12 +327,12 @@ write_create(struct pv_writer *w, const struct pv_campaign *c)
 	pv_wr_bytes(w, c->public_key, sizeof(c->public_key));
 	for (size_t i = 0; i < c->n_trust; i++)
 		pv_wr_bytes(w, c->trust[i], sizeof(c->trust[i]));
-	write_text8(w, c->name);
-	write_text8(w, c->firmware_id);
-	write_text8(w, c->license_profile);
-	write_text16(w, c->token_uri);
-	write_text16(w, c->oem_key_uri);
-	write_text16(w, c->signer_uri);
+	pv_wr_text8(w, c->name);
+	pv_wr_text8(w, c->firmware_id);
+	pv_wr_text8(w, c->license_profile);
+	pv_wr_text16(w, c->token_uri);
+	pv_wr_text16(w, c->oem_key_uri);
+	pv_wr_text16(w, c->signer_uri);
 	if (follows(c))
 		pv_wr_bytes(w, c->after, sizeof(c->after));
 }
@@ -425,7 +362,7 @@ write_body(struct pv_writer *w, const struct pv_entry *en)
 	if (en->kind == PV_ENTRY_FAILED || en->kind == PV_ENTRY_RESULT)
 		pv_wr_u32le(w, (uint32_t)b->code);
 	if (worded(en->kind))
-		write_text8(w, b->message);
+		pv_wr_text8(w, b->message);
 }
 
 int
@@ -453,8 +390,8 @@ pv_entry_encode(const struct pv_entry *entry, uint8_t *data, size_t *len,
 	pv_wr_u8(&w, (uint8_t)entry->state);
 	pv_wr_u8(&w, (uint8_t)entry->clock);
 	pv_wr_u16le(&w, (uint16_t)bw.len);
-	write_text8(&w, entry->station);
-	write_text8(&w, entry->operator_id);
+	pv_wr_text8(&w, entry->station);
+	pv_wr_text8(&w, entry->operator_id);
 	pv_wr_bytes(&w, body, bw.len);
 	if (!pv_wr_ok(&bw) || !pv_wr_ok(&w))
 		return pv_fail(e, PV_E_INTERNAL,

@@ -106,7 +106,4 @@ PV_MUST_USE int pv_note_decode(const uint8_t *data, size_t len,
     struct pv_note *ret_note, struct pv_error *e);
 void pv_note_encode(const struct pv_note *note, uint8_t ret_data[PV_NOTE_LEN]);
 
-/* Text of a name or label: 1 .. cap-1 bytes, no control bytes. */
-bool pv_ledger_text_ok(const char *text, size_t cap, bool may_be_empty);
-
 #endif
