@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* "PVLD" in the file header (https://sqlite.org/fileformat2.html, 1.3.15) */
@@ -69,7 +70,10 @@ struct sqlite_store {
 	sqlite3 *db;
 	sqlite3_stmt *st[N_STATEMENTS];
 	char path[PATH_CAP];
-	int lock_fd; /* -1: not held */
+	int lock_fd;	  /* -1: not held */
+	bool read_only;	  /* this account may not write the file or beside it */
+	bool immutable;	  /* read without locks: see open_immutable */
+	struct stat seen; /* immutable: the file as it was opened */
 };
 
 static int
@@ -183,6 +187,37 @@ rows(struct sqlite_store *s, sqlite3_stmt *st, pv_record_fn each,
 /* --- the interface ---------------------------------------------------------- */
 
 static int
+fail_read_only(const struct sqlite_store *s, struct pv_error *e)
+{
+	(void)pv_fail(e, PV_E_IO,
+	    "ledger '%s' can only be read by this account", s->path);
+	return pv_hint(e, "whoever issues or records needs write permission on "
+			  "the ledger and "
+			  "on its folder; nothing was changed");
+}
+
+/* A file read without locks must not have changed meanwhile. */
+static int
+check_still(const struct sqlite_store *s, struct pv_error *e)
+{
+	char wal[PATH_CAP + 8];
+	struct stat now, st;
+
+	if (!s->immutable)
+		return 0;
+	(void)snprintf(wal, sizeof(wal), "%s-wal", s->path);
+	if (stat(s->path, &now) == 0 && now.st_ino == s->seen.st_ino &&
+	    now.st_dev == s->seen.st_dev && now.st_size == s->seen.st_size &&
+	    now.st_mtim.tv_sec == s->seen.st_mtim.tv_sec &&
+	    now.st_mtim.tv_nsec == s->seen.st_mtim.tv_nsec &&
+	    stat(wal, &st) != 0)
+		return 0;
+	(void)pv_fail(
+	    e, PV_E_IO, "ledger '%s' changed while it was read", s->path);
+	return pv_hint(e, "run the command again");
+}
+
+static int
 store_lock(void *ctx, const uint8_t campaign_id[16], int timeout_ms,
     struct pv_error *e)
 {
@@ -190,6 +225,8 @@ store_lock(void *ctx, const uint8_t campaign_id[16], int timeout_ms,
 	char path[PATH_CAP + 48], hex[33];
 	int r;
 
+	if (s->read_only)
+		return fail_read_only(s, e);
 	if (s->lock_fd >= 0)
 		return pv_fail(e, PV_E_INTERNAL, "ledger lock taken twice");
 	pv_hex_encode(hex, campaign_id, 16);
@@ -218,6 +255,8 @@ store_append(void *ctx, const struct pv_record *rec, struct pv_error *e)
 	sqlite3_stmt *st = s->st[ST_APPEND];
 	int rc, r = 0;
 
+	if (s->read_only)
+		return fail_read_only(s, e);
 	if (rec->seq > INT64_MAX || rec->entry_len > PV_ENTRY_MAX)
 		return pv_fail(e, PV_E_INTERNAL, "ledger entry too large");
 	rc = sqlite3_bind_blob(st, 1, rec->campaign_id, 16, SQLITE_STATIC);
@@ -274,7 +313,7 @@ store_scan(void *ctx, const uint8_t *campaign_id, uint64_t from,
 	else
 		r = rows(s, st, each, each_ctx, &n, e);
 	(void)sqlite3_finalize(st);
-	return r;
+	return r == 0 ? check_still(s, e) : r;
 }
 
 static int
@@ -300,6 +339,8 @@ store_last(void *ctx, const uint8_t campaign_id[16], const uint8_t *chip,
 	if (r == 0 && n == 0)
 		r = pv_fail(e, PV_E_NOT_FOUND, "ledger '%s' has no such entry",
 		    s->path);
+	else if (r == 0)
+		r = check_still(s, e);
 	return r;
 }
 
@@ -401,6 +442,89 @@ check_version(struct sqlite_store *s, int create, struct pv_error *e)
 	return 0;
 }
 
+/* May this account write the file, and the log beside it? */
+static bool
+may_write(const char *path)
+{
+	char folder[PATH_CAP];
+	char *slash;
+
+	(void)snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash == NULL)
+		(void)snprintf(folder, sizeof(folder), ".");
+	else
+		slash[slash == folder ? 1 : 0] = '\0';
+	return access(path, W_OK) == 0 && access(folder, W_OK) == 0;
+}
+
+static int
+open_flags(struct sqlite_store *s, const char *name, int flags)
+{
+	return sqlite3_open_v2(name, &s->db,
+	    flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+}
+
+/*
+ * A ledger that no program has open, where this account cannot make the files
+ * that SQLite reads a write-ahead log with: without locks, and so only when
+ * there is no log, and check_still() after every reading.
+ */
+static int
+open_immutable(struct sqlite_store *s, struct pv_error *e)
+{
+	char uri[3 * PATH_CAP + 32], wal[PATH_CAP + 8], *to;
+	struct stat st;
+
+	(void)snprintf(wal, sizeof(wal), "%s-wal", s->path);
+	if (stat(wal, &st) == 0 && st.st_size > 0) {
+		(void)pv_fail(e, PV_E_IO,
+		    "ledger '%s' has its last entries in '%s', and this "
+		    "account may not write beside it",
+		    s->path, wal);
+		return pv_hint(e,
+		    "copy both files into a folder of yours and read them "
+		    "there (--ledger)");
+	}
+	(void)snprintf(uri, sizeof(uri), "file:");
+	to = uri + strlen(uri);
+	/* What a URI cannot hold: https://sqlite.org/uri.html, section 3.1 */
+	for (const char *p = s->path; *p != '\0'; p++) {
+		if (strchr("%?#", *p) == NULL)
+			*to++ = *p;
+		else
+			to += snprintf(to, 4, "%%%02x", (unsigned int)*p);
+	}
+	(void)snprintf(to, 16, "?immutable=1");
+	(void)sqlite3_close(s->db);
+	s->db = NULL;
+	s->immutable = true;
+	if (stat(s->path, &s->seen) != 0 ||
+	    open_flags(s, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) !=
+		SQLITE_OK)
+		return fail_db(s, "opening", e);
+	return 0;
+}
+
+/* Read-only, with the locks and the log of others where there are any. */
+static int
+open_read_only(struct sqlite_store *s, struct pv_error *e)
+{
+	sqlite3_int64 unused;
+
+	s->read_only = true;
+	if (open_flags(s, s->path, SQLITE_OPEN_READONLY) != SQLITE_OK)
+		return fail_db(s, "opening", e);
+	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
+	if (pragma(s, "SELECT count(*) FROM sqlite_schema", &unused, e) == 0)
+		return 0;
+	if ((sqlite3_errcode(s->db) & 0xff) != SQLITE_CANTOPEN &&
+	    (sqlite3_errcode(s->db) & 0xff) != SQLITE_READONLY)
+		return PV_E_IO;
+	pv_error_clear(e);
+	return open_immutable(s, e);
+}
+
 static int
 open_file(struct sqlite_store *s, int create, struct pv_error *e)
 {
@@ -425,11 +549,14 @@ open_file(struct sqlite_store *s, int create, struct pv_error *e)
 			    e, PV_E_IO, errno, "creating ledger '%s'", s->path);
 		(void)close(fd);
 	}
-	if (sqlite3_open_v2(s->path, &s->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-		    SQLITE_OPEN_EXRESCODE,
-		NULL) != SQLITE_OK)
-		return fail_db(s, "opening", e);
+	if (!may_write(s->path))
+		r = open_read_only(s, e);
+	else if (open_flags(s, s->path, SQLITE_OPEN_READWRITE) != SQLITE_OK)
+		r = fail_db(s, "opening", e);
+	else
+		r = 0;
+	if (r != 0)
+		return r;
 	(void)sqlite3_busy_timeout(s->db, BUSY_MS);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

@@ -12,6 +12,8 @@
 
 #include "../postgres.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -424,6 +426,91 @@ test_not_a_ledger(void **state)
 	assert_non_null(strstr(e.msg, "not a ledger"));
 }
 
+/* Whoever reads without locks is told when the file changed meanwhile. */
+struct slow {
+	int say, hear;
+};
+
+static int
+see_slowly(void *ctx, const struct pv_record *rec, struct pv_error *e)
+{
+	const struct slow *s = ctx;
+	char c = 'x';
+
+	(void)rec;
+	(void)e;
+	return write(s->say, &c, 1) == 1 && read(s->hear, &c, 1) == 1 ? 0 : 9;
+}
+
+/* In another process, of another account when this one is root. */
+static int
+read_only_child(const struct files *t, const struct slow *s)
+{
+	struct pv_store store = { 0 };
+	struct pv_error e = { 0 };
+	struct pv_record rec;
+	struct seen seen = { 0 };
+	uint8_t id[16];
+
+	if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+		return 1;
+	if (pv_store_sqlite(t->db, 0, &store, &e) != 0)
+		return 2;
+	memset(id, 0xa5, sizeof(id));
+	if (store.scan(store.ctx, id, 1, see, &seen, &e) != 0 || seen.n != 1)
+		return 3;
+	make(&rec, 0xa5, 2, 2, 0);
+	if (store.append(store.ctx, &rec, &e) != PV_E_IO ||
+	    strstr(e.msg, "only be read") == NULL ||
+	    store.lock(store.ctx, id, 0, &e) != PV_E_IO)
+		return 4;
+	if (store.last(store.ctx, id, NULL, 0, see_slowly, (void *)(uintptr_t)s,
+		&e) != PV_E_IO ||
+	    strstr(e.msg, "changed while it was read") == NULL)
+		return 5;
+	pv_store_release(&store);
+	return 0;
+}
+
+static void
+test_read_only(void **state)
+{
+	const struct files *t = *state;
+	struct pv_store store = open_store(t);
+	int up[2], down[2], status = -1;
+	struct pv_record rec;
+	char c = 0;
+	pid_t pid;
+
+	make(&rec, 0xa5, 1, 1, 0);
+	assert_int_equal(store.append(store.ctx, &rec, NULL), 0);
+	pv_store_release(&store);
+	assert_int_equal(chmod(t->db, 0444), 0);
+	assert_int_equal(chmod(t->dir, 0555), 0);
+	assert_int_equal(pipe(up), 0);
+	assert_int_equal(pipe(down), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		const struct slow s = { up[1], down[0] };
+
+		_exit(read_only_child(t, &s));
+	}
+	(void)close(up[1]);
+	if (read(up[0], &c, 1) == 1) {
+		/* Its time of change, as a writer would leave it. */
+		assert_int_equal(utimensat(AT_FDCWD, t->db, NULL, 0), 0);
+		assert_int_equal(write(down[1], &c, 1), 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(chmod(t->dir, 0700), 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	(void)close(up[0]);
+	(void)close(down[0]);
+	(void)close(down[1]);
+}
+
 /* A file cut anywhere, or with a page overwritten: an error, never a crash. */
 static void
 test_damaged_file(void **state)
@@ -557,6 +644,8 @@ main(void)
 		SHARED(test_rules),
 		cmocka_unit_test_setup_teardown(
 		    test_not_a_ledger, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_read_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_damaged_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(
