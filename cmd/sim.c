@@ -2,6 +2,7 @@
 /* provisor sim: make a virtual chip, put it on a line, look at it. */
 #include "cmd/cmd.h"
 #include "cmd/nouns.h"
+#include "cmd/sim_mpu.h"
 #include "cmd/sim_run.h"
 #include "sim/sim.h"
 
@@ -75,9 +76,21 @@ report_created(struct pv_app *app, const char *dir,
 	pv_json_set_bool(root, "campaign_key_pinned", s->pinned);
 	pv_out(app, "%s: virtual %s, product id %s, %s\n", dir, c->chip->title,
 	    s->product_id,
-	    s->agent ? "with the install agent" : "bootloader only");
+	    s->agent	   ? "with the install agent"
+	    : c->chip->mpu ? "serial boot of its ROM"
+			   : "bootloader only");
 	pv_out(app, "certificate: %s, signed by %s/ca.pem\n", cert, c->ca_dir);
 	return pv_out_json(app, root, e);
+}
+
+static int
+mcu_only(bool given, struct pv_error *e)
+{
+	if (!given)
+		return 0;
+	return pv_fail(e, PV_E_USAGE,
+	    "--campaign-key, --agent, --no-agent, --iv-add, --rdp and "
+	    "--allow-irreversible are for a microcontroller");
 }
 
 static int
@@ -85,8 +98,9 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	const char *chip_name = NULL, *ca = NULL, *product_id = NULL;
 	const char *campaign_key = NULL, *iv_add = NULL, *rdp = NULL;
+	const char *profile = NULL, **otp = NULL;
 	uint64_t level = 0;
-	int with_agent = 0, without_agent = 0, irreversible = 0;
+	int with_agent = 0, without_agent = 0, irreversible = 0, closed = 0;
 	struct poptOption table[] = {
 		{ "chip", 0, POPT_ARG_STRING, &chip_name, 0,
 		    "chip to make: a name of share/chips, or a path", "CHIP" },
@@ -113,6 +127,14 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		{ "allow-irreversible", 0, POPT_ARG_NONE, &irreversible, 0,
 		    "let a package's option bytes lock the chip for good",
 		    NULL },
+		{ "closed", 0, POPT_ARG_NONE, &closed, 0,
+		    "STM32MP: closed, takes signed images only", NULL },
+		{ "ssp-profile", 0, POPT_ARG_STRING, &profile, 0,
+		    "STM32MP: how the ROM opens licenses, such as "
+		    "gcm_iv_len=12,key_half=high,iv_half=low",
+		    "FIELDS" },
+		{ "otp", 0, POPT_ARG_ARGV, &otp, 0,
+		    "STM32MP: this OTP word is burnt already", "WORD=VALUE" },
 		POPT_TABLEEND
 	};
 	const char **args;
@@ -142,8 +164,19 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		r = chip_reference(chip_name, reference, e);
 	if (r == 0)
 		r = pv_chip_load(app->chip_dirs, chip_name, &chip, e);
+	if (r == 0 && chip->mpu)
+		r = mcu_only(with_agent || without_agent || irreversible ||
+				 iv_add != NULL || rdp != NULL ||
+				 campaign_key != NULL,
+		    e);
+	else if (r == 0 && (closed || profile != NULL || otp != NULL))
+		r = pv_fail(e, PV_E_USAGE,
+		    "--closed, --ssp-profile and --otp are for an STM32MP");
 	if (r != 0)
 		goto out;
+	c.closed = closed != 0;
+	c.ssp_profile = profile;
+	c.otp = otp;
 	c.dir = args[0];
 	c.chip = chip;
 	c.chip_name = reference;
@@ -258,6 +291,10 @@ run_show(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		r = pv_chip_load(app->chip_dirs, s.chip, &chip, e);
 	if (r != 0)
 		goto out;
+	if (chip->mpu) {
+		r = pv_sim_show_mpu(app, args[0], chip, &s, e);
+		goto out;
+	}
 	install = pv_sim_install_state(&s);
 	show_text(app, args[0], chip, &s, install);
 	if (app->json)
@@ -271,7 +308,8 @@ const struct pv_verb pv_verbs_sim[] = {
 	{ "sim", "create",
 	    "DIR --chip CHIP [--ca DIR] [--product-id ID] [--campaign-key PEM] "
 	    "[--agent | --no-agent] [--iv-add RULE] [--rdp N] "
-	    "[--allow-irreversible]",
+	    "[--allow-irreversible] [--closed] [--ssp-profile FIELDS] "
+	    "[--otp WORD=VALUE]...",
 	    "make a virtual chip (the install agent and its exchange are "
 	    "provisor's own)",
 	    "provisor sim create chip1 --chip stm32h563", run_create },

@@ -100,7 +100,7 @@ serve_usb(struct running *run, const char *dir, struct pv_sim *sim,
 struct run_options {
 	const char *link, *faults, *usbip, *usb, *layout, *seed;
 	const char *baud, *max_baud, *latency, *turn, *scale;
-	const char *boot0, *go_text, *transcript;
+	const char *boot0, *go_text, *transcript, *firmware;
 	const char **quirks, **no_quirks;
 	int flash_times, event_char;
 };
@@ -235,6 +235,42 @@ parse_run(const struct run_options *o, struct pv_sim_line *line,
 	return r;
 }
 
+/* The generations of TF-A, and what goes with an STM32MP only. */
+static int
+parse_firmware(const struct run_options *o, const struct pv_chip *chip,
+    struct pv_sim_setup *setup, struct pv_error *e)
+{
+	static const char *const names[] = { "2.2", "2.4", "2.8" };
+
+	setup->usb = o->usbip != NULL;
+	if (chip->mpu && setup->usb)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "%s is simulated on a UART only", chip->title);
+	setup->generation = PV_MP_TFA_2_8;
+	if (!chip->mpu && (o->firmware != NULL || setup->nack_at != 0 ||
+			      setup->abort_at != 0))
+		return pv_fail(e, PV_E_USAGE,
+		    "--firmware and the faults nack@N and abort@N are for an "
+		    "STM32MP");
+	for (size_t i = 0;
+	     o->firmware != NULL && i < sizeof names / sizeof names[0]; i++) {
+		if (strcmp(o->firmware, names[i]) == 0) {
+			setup->has_generation = true;
+			setup->generation = (enum pv_mp_generation)i;
+		}
+	}
+	if (o->firmware != NULL && !setup->has_generation)
+		return pv_fail(e, PV_E_USAGE,
+		    "--firmware: no generation '%s' (2.2, 2.4, 2.8)",
+		    o->firmware);
+	if (o->firmware != NULL && chip->rom.key_table &&
+	    setup->generation != PV_MP_TFA_2_8)
+		return pv_fail(e, PV_E_USAGE,
+		    "--firmware: TF-A %s has no secret provisioning for %s",
+		    o->firmware, chip->title);
+	return 0;
+}
+
 /* The description's quirks, with those asked for and without the others. */
 static int
 choose_quirks(const struct run_options *o, const struct pv_chip *chip,
@@ -341,6 +377,7 @@ pv_sim_run_verb(
 		    "F" },
 		{ "faults", 0, POPT_ARG_STRING, &o.faults, 0,
 		    "unplug@N, powercut@N: after N bytes (USB: transfers); "
+		    "nack@N, abort@N: instead of the N-th ACK of an STM32MP; "
 		    "by chance, USART: drop=P, flip=P, insert=P, nack=P, "
 		    "lostack=P; USB: stall=P, timeout=P, short=P",
 		    "SPEC" },
@@ -351,6 +388,10 @@ pv_sim_run_verb(
 		    "behave in this way, see 'provisor sim quirks'", "NAME" },
 		{ "no-quirk", 0, POPT_ARG_ARGV, &o.no_quirks, 0,
 		    "leave out a quirk of the chip description", "NAME" },
+		{ "firmware", 0, POPT_ARG_STRING, &o.firmware, 0,
+		    "STM32MP: 2.2, 2.4 or 2.8: how TF-A behaves, whatever its "
+		    "image says",
+		    "GENERATION" },
 		{ "boot0", 0, POPT_ARG_STRING, &o.boot0, 0,
 		    "boot pin: 'low' starts the program in flash (default "
 		    "high)",
@@ -390,6 +431,10 @@ pv_sim_run_verb(
 		r = pv_chip_load(app->chip_dirs, state.chip, &chip, e);
 	if (r == 0)
 		r = choose_quirks(&o, chip, &setup, &line, e);
+	setup.nack_at = line.nack_at;
+	setup.abort_at = line.abort_at;
+	if (r == 0)
+		r = parse_firmware(&o, chip, &setup, e);
 	if (r == 0)
 		r = open_transcript(o.transcript, &setup.transcript, e);
 	if (r == 0)

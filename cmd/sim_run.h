@@ -9,7 +9,8 @@
 	"DIR --usart LINK | --usbip [HOST:]PORT [--baud RATE] "          \
 	"[--max-baud N] [--latency-ms N] [--event-char] [--turn-us N] "  \
 	"[--time-scale F] [--faults SPEC] [--seed N] [--quirk NAME]... " \
-	"[--no-quirk NAME]... [--boot0 LEVEL] [--go-text TEXT] "         \
+	"[--no-quirk NAME]... [--firmware GENERATION] [--boot0 LEVEL] "  \
+	"[--go-text TEXT] "                                              \
 	"[--transcript FILE] [--flash-times] [--usb SPEC] [--usb-layout TEXT]"
 
 int pv_sim_run_verb(

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "crypto/ec.h"
+#include "sim/mpu.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,24 +14,25 @@
 int
 pv_sim_save(struct pv_sim *sim)
 {
+	uint64_t commands = sim->an.commands, nacks = sim->an.nacks;
 	int r;
 
 	if (sim->dark)
 		return -1;
 	sim->state.received = sim->received;
-	sim->state.commands = sim->base_commands + sim->an.commands;
-	sim->state.nacks = sim->base_nacks + sim->an.nacks;
+	if (sim->mpu != NULL)
+		pv_sim_mpu_counts(sim, &commands, &nacks);
+	sim->state.commands = sim->base_commands + commands;
+	sim->state.nacks = sim->base_nacks + nacks;
 	r = pv_sim_state_write(sim->dir, &sim->state, &sim->fault);
 	return r;
 }
 
 /* --- control: what the bootloader asks of the part ------------------------- */
 
-static void
-do_emit(void *ctx, const uint8_t *data, size_t len)
+void
+pv_sim_emit(struct pv_sim *sim, const uint8_t *data, size_t len)
 {
-	struct pv_sim *sim = ctx;
-
 	if (sim->dark)
 		return;
 	sim->state.sent += len;
@@ -46,6 +48,12 @@ do_emit(void *ctx, const uint8_t *data, size_t len)
 	}
 	memcpy(sim->out + sim->out_len, data, len);
 	sim->out_len += len;
+}
+
+static void
+do_emit(void *ctx, const uint8_t *data, size_t len)
+{
+	pv_sim_emit(ctx, data, len);
 }
 
 static enum pv_an_lock
@@ -304,6 +312,19 @@ open_identity(struct pv_sim *sim, struct pv_error *e)
 	return r;
 }
 
+static int
+start_mcu(struct pv_sim *sim, struct pv_error *e)
+{
+	int r = open_identity(sim, e);
+
+	if (r != 0)
+		return r;
+	configure(sim);
+	sim->empty = pv_sim_flash_empty(sim);
+	pv_sim_start(sim);
+	return 0;
+}
+
 int
 pv_sim_open(const char *dir, const struct pv_chip *chip,
     struct pv_sim **ret_sim, struct pv_error *e)
@@ -341,18 +362,14 @@ pv_sim_open_as(const char *dir, const struct pv_chip *chip,
 		r = pv_sim_state_read(dir, &sim->state, e);
 	if (r == 0)
 		r = pv_sim_map(sim, e);
-	if (r == 0)
-		r = open_identity(sim, e);
-	if (r != 0)
-		goto out;
 	sim->received = sim->state.received;
 	sim->base_commands = sim->state.commands;
 	sim->base_nacks = sim->state.nacks;
-	configure(sim);
-	sim->empty = pv_sim_flash_empty(sim);
 	pv_sim_account_text(sim, "power-on");
-	pv_sim_start(sim);
-	r = pv_sim_fault(sim, e);
+	if (r == 0)
+		r = chip->mpu ? pv_sim_mpu_open(sim, e) : start_mcu(sim, e);
+	if (r == 0)
+		r = pv_sim_fault(sim, e);
 out:
 	if (r != 0) {
 		sim->fault.code = r; /* nothing more is written */
@@ -369,7 +386,10 @@ pv_sim_feed(struct pv_sim *sim, const uint8_t *data, size_t len)
 	if (sim->dark)
 		return;
 	sim->received += len;
-	pv_an_feed(&sim->an, data, len);
+	if (sim->mpu != NULL)
+		pv_sim_mpu_feed(sim, data, len);
+	else
+		pv_an_feed(&sim->an, data, len);
 	if (sim->cutting)
 		sim->dark = true;
 }
@@ -384,6 +404,13 @@ pv_sim_connect(struct pv_sim *sim, void *ctx,
 	sim->restarted = restarted;
 }
 
+void
+pv_sim_connect_receiver(
+    struct pv_sim *sim, const struct pv_sim_receiver *receiver)
+{
+	sim->receiver = *receiver;
+}
+
 int64_t
 pv_sim_busy_ns(const struct pv_sim *sim)
 {
@@ -393,12 +420,16 @@ pv_sim_busy_ns(const struct pv_sim *sim)
 bool
 pv_sim_synced(const struct pv_sim *sim)
 {
+	if (sim->mpu != NULL)
+		return pv_sim_mpu_synced(sim);
 	return sim->an.running || sim->an.step != NULL;
 }
 
 bool
 pv_sim_mid_frame(const struct pv_sim *sim)
 {
+	if (sim->mpu != NULL)
+		return pv_sim_mpu_patience_ns(sim) > 0;
 	return pv_an_mid_frame(&sim->an);
 }
 
@@ -411,7 +442,25 @@ pv_sim_overrun(struct pv_sim *sim)
 void
 pv_sim_reset(struct pv_sim *sim)
 {
-	do_restart(sim);
+	if (sim->mpu != NULL)
+		pv_sim_mpu_reset(sim);
+	else
+		do_restart(sim);
+}
+
+int64_t
+pv_sim_patience_ns(const struct pv_sim *sim)
+{
+	return sim->mpu == NULL ? 0 : pv_sim_mpu_patience_ns(sim);
+}
+
+void
+pv_sim_expired(struct pv_sim *sim)
+{
+	if (sim->mpu != NULL)
+		pv_sim_mpu_expired(sim);
+	else
+		do_restart(sim);
 }
 
 void
@@ -463,6 +512,7 @@ pv_sim_close(struct pv_sim *sim)
 		(void)pv_sim_save(sim);
 	pv_sim_unmap(sim);
 	pv_sim_crypto_free(sim->crypto);
+	pv_sim_mpu_close(sim->mpu);
 	if (sim->lock_fd >= 0)
 		close(sim->lock_fd);
 	free(sim);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "crypto/digest.h"
 #include "crypto/ec.h"
+#include "sim/mpu.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -154,10 +155,9 @@ pv_sim_create(const struct pv_sim_create *c, struct pv_sim_state *ret_state,
 	int r;
 
 	memset(&s, 0, sizeof s);
-	if (c->chip->mpu)
+	if (c->chip->mpu && !c->chip->has_rom)
 		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "chip '%s' has no internal flash; only microcontrollers "
-		    "can be simulated",
+		    "the description of '%s' says nothing of its ROM",
 		    c->chip->name);
 	if (strlen(c->chip_name) >= sizeof s.chip)
 		return pv_fail(e, PV_E_USAGE, "the chip's name is too long");
@@ -166,6 +166,18 @@ pv_sim_create(const struct pv_sim_create *c, struct pv_sim_state *ret_state,
 	s.allow_irreversible = c->allow_irreversible;
 	s.iv_add = c->iv_add;
 	s.rdp = c->rdp;
+	if (c->ssp_profile != NULL) {
+		struct pv_mp_profile profile;
+
+		r = pv_sim_mpu_profile(c->ssp_profile, &profile, e);
+		if (r != 0)
+			return r;
+		if (strlen(c->ssp_profile) >= sizeof s.ssp_profile)
+			return pv_fail(
+			    e, PV_E_USAGE, "--ssp-profile: too long");
+		memcpy(
+		    s.ssp_profile, c->ssp_profile, strlen(c->ssp_profile) + 1);
+	}
 	r = choose_product_id(c, s.product_id, e);
 	if (r == 0 && c->campaign_key != NULL) {
 		r = pin_campaign(c->campaign_key, s.campaign_key, e);
@@ -182,10 +194,12 @@ pv_sim_create(const struct pv_sim_create *c, struct pv_sim_state *ret_state,
 		    e, "choose another folder, or remove this one first");
 	}
 	r = pv_dir_make(c->dir, 0700, e);
-	if (r == 0)
+	if (r == 0 && !c->chip->mpu)
 		r = make_memories(c, c->chip, e);
 	if (r == 0)
 		r = make_identity(c, s.product_id, e);
+	if (r == 0 && c->chip->mpu)
+		r = pv_sim_mpu_create(c, s.product_id, e);
 	/* Last: a folder without state.json is no chip yet. */
 	if (r == 0)
 		r = pv_sim_state_write(c->dir, &s, e);

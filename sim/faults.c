@@ -66,7 +66,8 @@ parse_noise(const char *word, struct pv_wire_noise *n, struct pv_error *e)
 	}
 	(void)pv_fail(e, PV_E_USAGE, "--faults: no fault '%s'", word);
 	return pv_hint(e,
-	    "known faults: unplug@BYTES, powercut@BYTES; drop=P, flip=P, "
+	    "known faults: unplug@BYTES, powercut@BYTES, nack@N, abort@N; "
+	    "drop=P, flip=P, "
 	    "insert=P (also drop-in=P, drop-out=P and so on), nack=P, "
 	    "lostack=P with P between 0 and 1");
 }
@@ -92,15 +93,22 @@ parse_count(const char *word, const char *name, bool *ret_found,
 static int
 parse_word(const char *word, struct pv_sim_line *line, struct pv_error *e)
 {
-	bool unplug = false, powercut = false;
+	bool unplug = false, powercut = false, ordinal = false;
 	int r;
 
 	r = parse_count(word, "unplug@", &unplug, &line->unplug, e);
 	if (r == 0)
 		r = parse_count(
 		    word, "powercut@", &powercut, &line->powercut, e);
-	if (r == 0 && !unplug && !powercut)
+	if (r == 0)
+		r = parse_count(word, "nack@", &ordinal, &line->nack_at, e);
+	if (r == 0)
+		r = parse_count(word, "abort@", &ordinal, &line->abort_at, e);
+	if (r == 0 && !unplug && !powercut && !ordinal)
 		r = parse_noise(word, &line->noise, e);
+	if (ordinal && line->nack_at == 0 && line->abort_at == 0)
+		return pv_fail(e, PV_E_USAGE,
+		    "--faults: '%s': the first ACK is number 1", word);
 	if (unplug)
 		line->has_unplug = true;
 	if (powercut)

@@ -35,7 +35,10 @@ struct pv_sim {
 	struct pv_an an;
 	struct pv_agent agent;
 
+	struct pv_sim_mpu *mpu; /* NULL: a microcontroller */
+
 	struct pv_sim_setup setup;
+	struct pv_sim_receiver receiver;
 	void *line;
 	void (*emit)(void *ctx, const uint8_t *data, size_t len);
 	void (*restarted)(void *ctx);
@@ -54,6 +57,8 @@ struct pv_sim {
 
 void pv_sim_start(struct pv_sim *sim);
 bool pv_sim_has(const struct pv_sim *sim, enum pv_sim_quirk quirk);
+/* To the line, or to whoever fetches it. */
+void pv_sim_emit(struct pv_sim *sim, const uint8_t *data, size_t len);
 /* A failure is kept in sim->fault, which stops the chip. */
 int pv_sim_save(struct pv_sim *sim);
 

@@ -165,9 +165,15 @@ part_mid_frame(void *ctx)
 }
 
 static void
-part_reset(void *ctx)
+part_expired(void *ctx)
 {
-	pv_sim_reset(ctx);
+	pv_sim_expired(ctx);
+}
+
+static int64_t
+part_patience(void *ctx)
+{
+	return pv_sim_patience_ns(ctx);
 }
 
 static void
@@ -202,6 +208,22 @@ line_restarted(void *ctx)
 	struct line *l = ctx;
 
 	pv_wire_restarted(&l->wire);
+}
+
+static void
+line_flush(void *ctx)
+{
+	struct line *l = ctx;
+
+	pv_wire_flush(&l->wire);
+}
+
+static int64_t
+line_now(void *ctx)
+{
+	const struct line *l = ctx;
+
+	return l->wire.now;
 }
 
 /* The earlier of the two faults that end the line. */
@@ -443,7 +465,8 @@ start(struct line *l, enum pv_sim_end *ret_end, struct pv_error *e)
 		.busy_ns = part_busy,
 		.synced = part_synced,
 		.mid_frame = part_mid_frame,
-		.reset = part_reset,
+		.reset = part_expired,
+		.patience_ns = part_patience,
 		.overrun = part_overrun,
 		.last = part_last,
 	};
@@ -458,11 +481,15 @@ start(struct line *l, enum pv_sim_end *ret_end, struct pv_error *e)
 		c.baud = port_rate(l);
 	pv_wire_init(&l->wire, &c, &part);
 	pv_sim_connect(l->sim, l, line_emit, line_restarted);
+	pv_sim_connect_receiver(
+	    l->sim, &(struct pv_sim_receiver){
+			.flush = line_flush, .now_ns = line_now });
 	/* Sleep no longer than asked: 50 us more are half a byte time. */
 	(void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
 	r = serve(l, e);
 	*ret_end = l->wire.cut ? cut : PV_SIM_STOPPED;
 	pv_sim_connect(l->sim, NULL, NULL, NULL);
+	pv_sim_connect_receiver(l->sim, &(struct pv_sim_receiver){ 0 });
 	pv_wire_release(&l->wire);
 	return r;
 }

@@ -2,6 +2,7 @@
 #include "sim/internal.h"
 
 #include "base/file.h"
+#include "sim/mpu.h"
 #include "sim/wire.h"
 
 #include <errno.h>
@@ -73,6 +74,10 @@ pv_sim_map(struct pv_sim *sim, struct pv_error *e)
 	uint64_t span = pv_sim_flash_span(chip), ram = 0;
 	int r;
 
+	if (chip->mpu) {
+		sim->otp_size = PV_SIM_OTP_BYTES;
+		return map_file(sim, "otp.bin", sim->otp_size, &sim->otp, e);
+	}
 	for (size_t i = 0; i < chip->n_rams; i++)
 		ram += chip->rams[i].size;
 	if (span == 0 || span > PV_SIM_FLASH_MAX || ram > PV_SIM_RAM_MAX ||

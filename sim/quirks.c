@@ -46,6 +46,15 @@ static const struct {
 	    "broken: NACK to every command" },
 	[PV_SIM_Q_HUGE_SIZES] = { "huge-sizes",
 	    "broken: the counts in answers are as large as can be" },
+	[PV_SIM_Q_MAILBOX_LOST] = { "mailbox-lost",
+	    "STM32MP: the supplies fall at a reset, and with them what SSP "
+	    "keeps in RAM from boot to boot" },
+	[PV_SIM_Q_ROM_ABORT] = { "rom-abort",
+	    "STM32MP: the ROM answers ABORT to the Start of a malformed image, "
+	    "not silence" },
+	[PV_SIM_Q_SIGNED_LOADER] = { "signed-loader",
+	    "STM32MP: secrets are opened only for a loader signed with the "
+	    "key they come with" },
 	[PV_SIM_Q_OTHER_ID] = { "other-id",
 	    "broken: another device id after each restart" },
 };

@@ -11,6 +11,8 @@
  *   chip.key         the chip's private key, PEM, mode 0600
  *   state.json       the rest; replaced as a whole at every change
  *
+ * An STM32MP has no flash, RAM and option files; sim/mpu.h has what it has.
+ *
  * Every change is on disk before the next byte is looked at, so that killing
  * the process is what a power cut is to a part.
  */
@@ -24,6 +26,7 @@
 
 #include "device/agent.h"
 #include "device/an3155.h"
+#include "device/mpu.h"
 #include "sim/wire.h"
 #include <provisor/chip.h>
 #include <provisor/err.h>
@@ -36,12 +39,14 @@
 #define PV_SIM_OPTIONS_MAX  4096U
 #define PV_SIM_OTP_MAX	    65536U
 #define PV_SIM_SECTORS	    4096U /* that erases are counted for */
-#define PV_SIM_SECTOR_CODES 256U  /* sector codes of 0x63 are bytes */
+#define PV_SIM_PROFILE	    128U
+#define PV_SIM_SECTOR_CODES 256U /* sector codes of 0x63 are bytes */
 
 /* What state.json says. */
 struct pv_sim_state {
 	char chip[PV_SIM_PATH]; /* name or path, for pv_chip_load */
 	char product_id[9];
+	char ssp_profile[PV_SIM_PROFILE]; /* of an STM32MP; else "" */
 	bool agent;		 /* the install agent is in the bootloader */
 	bool allow_irreversible; /* option bytes may lock the chip for good */
 	unsigned int rdp;	 /* 0, 1, 2 */
@@ -102,6 +107,10 @@ struct pv_sim_create {
 	bool allow_irreversible;
 	enum pv_agent_iv_add iv_add;
 	unsigned int rdp; /* 0, 1, 2 */
+	/* of an STM32MP */
+	bool closed;
+	const char *ssp_profile; /* or NULL */
+	const char **otp;	 /* NULL-terminated "WORD=VALUE", or NULL */
 };
 /* Make a new chip; a folder that holds one already is PV_E_EXISTS. */
 PV_MUST_USE int pv_sim_create(const struct pv_sim_create *c,
@@ -129,6 +138,9 @@ enum pv_sim_quirk {
 	PV_SIM_Q_REFUSES_ALL,
 	PV_SIM_Q_HUGE_SIZES,
 	PV_SIM_Q_OTHER_ID,
+	PV_SIM_Q_MAILBOX_LOST,
+	PV_SIM_Q_ROM_ABORT,
+	PV_SIM_Q_SIGNED_LOADER,
 	PV_SIM_QUIRKS,
 };
 /* The i-th name and what it does; NULL after the last. */
@@ -149,6 +161,17 @@ struct pv_sim_setup {
 	const char *go_text; /* what a started program says, or NULL */
 	FILE *transcript;    /* a line per command, or NULL; borrowed */
 	uint64_t seed;	     /* of torn writes */
+	/* of an STM32MP */
+	bool usb;	     /* it boots from USB */
+	bool has_generation; /* of TF-A, whatever the image says */
+	enum pv_mp_generation generation;
+	uint64_t nack_at, abort_at; /* the N-th ACK becomes this; 0: none */
+};
+
+/* What an STM32MP does with the receiver of its UART; either may be NULL. */
+struct pv_sim_receiver {
+	void (*flush)(void *line); /* what has come is thrown away */
+	int64_t (*now_ns)(void *line);
 };
 
 /*
@@ -171,13 +194,19 @@ void pv_sim_output_clear(struct pv_sim *sim);
 void pv_sim_connect(struct pv_sim *sim, void *ctx,
     void (*emit)(void *ctx, const uint8_t *data, size_t len),
     void (*restarted)(void *ctx));
+void pv_sim_connect_receiver(
+    struct pv_sim *sim, const struct pv_sim_receiver *receiver);
 /* Time spent in flash since the start, nanoseconds of the part. */
 int64_t pv_sim_busy_ns(const struct pv_sim *sim);
 bool pv_sim_synced(const struct pv_sim *sim);
 bool pv_sim_mid_frame(const struct pv_sim *sim);
 void pv_sim_overrun(struct pv_sim *sim); /* count one */
-/* The reset pin, or the byte time-out: restart. */
+/* The reset pin: restart. */
 void pv_sim_reset(struct pv_sim *sim);
+/* How long the rest of a frame is waited for; 0: as the line is set up. */
+int64_t pv_sim_patience_ns(const struct pv_sim *sim);
+/* That time is over: a microcontroller restarts. */
+void pv_sim_expired(struct pv_sim *sim);
 /*
  * The power goes in the midst of the next flash operation, or after this call
  * of pv_sim_feed: an erased sector is in part old, erased and garbage, one
@@ -209,7 +238,8 @@ struct pv_sim_line {
 	bool has_unplug;
 	uint64_t unplug; /* hang up after this many bytes */
 	bool has_powercut;
-	uint64_t powercut; /* lose power after this many bytes */
+	uint64_t powercut;	    /* lose power after this many bytes */
+	uint64_t nack_at, abort_at; /* for pv_sim_setup */
 	/* Called once when the link is there. */
 	void (*ready)(void *ctx, const char *pty);
 	void *ctx;

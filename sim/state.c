@@ -95,6 +95,8 @@ pv_sim_state_write(
 	pv_json_set_str(root, "format", FORMAT);
 	pv_json_set_str(root, "chip", s->chip);
 	pv_json_set_str(root, "product_id", s->product_id);
+	if (s->ssp_profile[0] != '\0')
+		pv_json_set_str(root, "ssp_profile", s->ssp_profile);
 	pv_json_set_bool(root, "agent", s->agent);
 	pv_json_set_bool(root, "allow_irreversible", s->allow_irreversible);
 	pv_json_set_int(root, "rdp", (int64_t)s->rdp);
@@ -276,6 +278,9 @@ decode(const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
 	if (r == 0 && strlen(s->product_id) != 8)
 		r = pv_fail(
 		    e, PV_E_MALFORMED, "'product_id' is not 8 characters");
+	if (r == 0 && pv_json_get(root, "ssp_profile") != NULL)
+		r = get_text(root, "ssp_profile", s->ssp_profile,
+		    sizeof s->ssp_profile, e);
 	if (r == 0)
 		r = pv_json_opt_bool(root, "agent", &s->agent, e);
 	if (r == 0)

@@ -111,14 +111,25 @@ drain(struct pv_wire *w, int64_t t)
 	}
 }
 
+static int64_t
+byte_timeout(const struct pv_wire *w)
+{
+	int64_t ns = 0;
+
+	if (w->config.baud != 0 && w->part->patience_ns != NULL)
+		ns = w->part->patience_ns(w->part->ctx);
+	return ns != 0 ? ns : w->config.byte_timeout_ns;
+}
+
 static void
 check_timeout(struct pv_wire *w, int64_t t)
 {
-	if (w->config.byte_timeout_ns == 0 || w->n_slots > 0 ||
-	    t < w->now + w->config.byte_timeout_ns ||
+	int64_t limit = byte_timeout(w);
+
+	if (limit == 0 || w->n_slots > 0 || t < w->now + limit ||
 	    !w->part->mid_frame(w->part->ctx))
 		return;
-	w->now += w->config.byte_timeout_ns;
+	w->now += limit;
 	w->part->reset(w->part->ctx);
 	spend_busy(w);
 }
@@ -130,12 +141,13 @@ arrive(struct pv_wire *w, int64_t at, uint8_t value)
 
 	if (w->config.baud == 0) {
 		check_timeout(w, at);
-		take(w, b);
+		if (at >= w->emptied)
+			take(w, b);
 		return;
 	}
 	drain(w, at);
 	check_timeout(w, at);
-	if (at <= w->deaf_until)
+	if (at <= w->deaf_until || at < w->emptied)
 		return;
 	if (w->n_slots == PV_WIRE_SLOTS) {
 		w->part->overrun(w->part->ctx);
@@ -246,6 +258,14 @@ pv_wire_emit(struct pv_wire *w, const uint8_t *data, size_t n)
 }
 
 void
+pv_wire_flush(struct pv_wire *w)
+{
+	spend_busy(w);
+	w->n_slots = 0;
+	w->emptied = w->now;
+}
+
+void
 pv_wire_restarted(struct pv_wire *w)
 {
 	spend_busy(w);
@@ -302,14 +322,13 @@ pv_wire_fetch(struct pv_wire *w, int64_t t, uint8_t *dst, size_t cap)
 int64_t
 pv_wire_next(const struct pv_wire *w)
 {
-	int64_t next = flush_time(w);
+	int64_t next = flush_time(w), limit = byte_timeout(w);
 
 	if (w->n_slots > 0 && w->now < next)
 		next = w->now;
-	if (w->config.byte_timeout_ns != 0 && w->n_slots == 0 &&
-	    w->part->mid_frame(w->part->ctx) &&
-	    w->now + w->config.byte_timeout_ns < next)
-		next = w->now + w->config.byte_timeout_ns;
+	if (limit != 0 && w->n_slots == 0 && w->part->mid_frame(w->part->ctx) &&
+	    w->now + limit < next)
+		next = w->now + limit;
 	return next;
 }
 
@@ -326,6 +345,7 @@ pv_wire_init(struct pv_wire *w, const struct pv_wire_config *config,
 	w->part = part;
 	w->flushed = INT64_MIN / 2;
 	w->deaf_until = INT64_MIN;
+	w->emptied = INT64_MIN;
 	w->random[PV_WIRE_IN] = pv_wire_random(&seed);
 	w->random[PV_WIRE_OUT] = pv_wire_random(&seed);
 	w->busy_seen = part->busy_ns(part->ctx);

@@ -57,7 +57,12 @@ struct pv_wire_part {
 	int64_t (*busy_ns)(void *ctx);
 	bool (*synced)(void *ctx);
 	bool (*mid_frame)(void *ctx);
-	void (*reset)(void *ctx);   /* the byte time-out ran out */
+	void (*reset)(void *ctx); /* the byte time-out ran out */
+	/*
+	 * NULL, or the time-out that holds now on a line that takes its time;
+	 * 0: that of the configuration.
+	 */
+	int64_t (*patience_ns)(void *ctx);
 	void (*overrun)(void *ctx); /* a byte was lost in the receiver */
 	/* The next byte is the last before the cut. */
 	void (*last)(void *ctx);
@@ -81,6 +86,7 @@ struct pv_wire {
 	int64_t now;	   /* the part is at its receiver from here on */
 	int64_t busy_seen;
 	int64_t deaf_until; /* it restarts */
+	int64_t emptied;    /* bytes that came before this are gone */
 	bool turned;
 	size_t n_slots;
 	struct pv_wire_byte slots[PV_WIRE_SLOTS];
@@ -108,6 +114,8 @@ size_t pv_wire_fetch(struct pv_wire *w, int64_t t, uint8_t *dst, size_t cap);
 
 /* From the part, inside `take` or `reset`. */
 void pv_wire_emit(struct pv_wire *w, const uint8_t *data, size_t n);
+/* The part throws away what its receiver holds. */
+void pv_wire_flush(struct pv_wire *w);
 void pv_wire_restarted(struct pv_wire *w);
 
 /* Next number of a seeded sequence; *state is the seed at first. */

@@ -59,6 +59,22 @@ struct pv_flash_times {
 	uint32_t write_unit_typ_us, write_unit_max_us; /* microseconds */
 };
 
+/*
+ * Of an STM32MP: what its ROM and secret provisioning (SSP) need. Word numbers
+ * are OTP words of 32 bits.
+ */
+struct pv_chip_rom {
+	uint32_t load_address; /* of the first image, header included */
+	uint32_t load_size;    /* bytes that may come there */
+	uint8_t image_header;  /* major version of its header: 1 or 2 */
+	uint8_t ssp_word;      /* OTP word with the two bits below */
+	uint32_t ssp_request, ssp_success; /* masks */
+	uint32_t open_value; /* OTP word 0 of a part as delivered */
+	uint32_t closed;     /* bits of OTP word 0; all set: closed */
+	uint32_t rma_mask;   /* of OTP word 56 */
+	bool key_table;	     /* eight key hashes and their hash, not one key */
+};
+
 struct pv_chip {
 	char name[PV_CHIP_NAME];   /* "stm32h563", lower case */
 	char family[PV_CHIP_NAME]; /* "STM32H5" */
@@ -107,6 +123,10 @@ struct pv_chip {
 	/* Secure firmware install; n_product_ids 0 when none is public */
 	size_t n_product_ids;
 	char product_ids[PV_CHIP_IDS][9];
+
+	bool has_rom; /* of an mpu; `rom` is filled in */
+	struct pv_chip_rom rom;
+
 	uint32_t sfi_ram_size; /* bytes; 0 unknown */
 };
 

@@ -17,7 +17,7 @@
 static const char *const top_members[] = { "name", "title", "family", "sources",
 	"notes", "mpu", "device_id", "default_for_id", "flash", "ram",
 	"boot_ram_reserved", "external", "option_bytes", "otp", "usart", "dfu",
-	"sfi", NULL };
+	"sfi", "rom", NULL };
 static const char *const flash_members[] = { "write_unit", "ecc", "erased",
 	"banks", "aliases", "times", NULL };
 static const char *const bank_members[] = { "base", "size", "sectors", NULL };
@@ -35,6 +35,9 @@ static const char *const usart_members[] = { "version", "opcodes", "quirks",
 	NULL };
 static const char *const dfu_members[] = { "transfer_size", "quirks", NULL };
 static const char *const sfi_members[] = { "product_ids", "ram_size", NULL };
+static const char *const rom_members[] = { "load_address", "load_size",
+	"image_header", "ssp_word", "ssp_request", "ssp_success", "open_value",
+	"closed", "rma_mask", "key_table", "product_ids", NULL };
 
 /* obj is an object that has none but these members. */
 static int
@@ -541,21 +544,14 @@ parse_dfu(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 }
 
 static int
-parse_sfi(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
+parse_product_ids(
+    const struct pv_json *obj, struct pv_chip *c, struct pv_error *e)
 {
-	const struct pv_json *v = pv_json_get(root, "sfi"), *arr;
+	const struct pv_json *arr;
 	size_t n;
 	int rc;
 
-	if (v == NULL)
-		return 0;
-	if ((rc = only(v, "'sfi'", sfi_members, e)) != 0)
-		return rc;
-	c->sfi = true;
-	rc = opt_u32(v, "sfi", "ram_size", UINT32_MAX, &c->sfi_ram_size, e);
-	if (rc != 0)
-		return rc;
-	rc = get_array(v, "product_ids", PV_CHIP_IDS, &arr, &n, e);
+	rc = get_array(obj, "product_ids", PV_CHIP_IDS, &arr, &n, e);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < n; i++) {
@@ -571,6 +567,67 @@ parse_sfi(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 	}
 	c->n_product_ids = n;
 	return 0;
+}
+
+/* Secret provisioning, of an STM32MP. */
+static int
+parse_rom(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
+{
+	const struct pv_json *v = pv_json_get(root, "rom");
+	struct pv_chip_rom *m = &c->rom;
+	uint32_t header = 0, word = 0;
+	struct {
+		const char *name;
+		uint32_t max, *value;
+	} numbers[] = {
+		{ "load_address", UINT32_MAX, &m->load_address },
+		{ "load_size", 1U << 24, &m->load_size },
+		{ "image_header", 2, &header },
+		{ "ssp_word", 31, &word },
+		{ "ssp_request", UINT32_MAX, &m->ssp_request },
+		{ "ssp_success", UINT32_MAX, &m->ssp_success },
+		{ "open_value", UINT32_MAX, &m->open_value },
+		{ "closed", UINT32_MAX, &m->closed },
+		{ "rma_mask", UINT32_MAX, &m->rma_mask },
+	};
+	int rc;
+
+	if (v == NULL)
+		return 0;
+	if ((rc = only(v, "'rom'", rom_members, e)) != 0)
+		return rc;
+	if (!c->mpu)
+		return pv_fail(e, PV_E_MALFORMED, "'rom' is for an 'mpu' only");
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		if ((rc = get_u32(v, "rom", numbers[i].name, numbers[i].max,
+			 numbers[i].value, e)) != 0)
+			return rc;
+	if (header == 0 || m->closed == 0)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "rom: 'image_header' and 'closed' are not zero");
+	m->image_header = (uint8_t)header;
+	m->ssp_word = (uint8_t)word;
+	if ((rc = pv_json_opt_bool(v, "key_table", &m->key_table, e)) != 0)
+		return rc;
+	c->has_rom = true;
+	return parse_product_ids(v, c, e);
+}
+
+static int
+parse_sfi(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
+{
+	const struct pv_json *v = pv_json_get(root, "sfi");
+	int rc;
+
+	if (v == NULL)
+		return 0;
+	if ((rc = only(v, "'sfi'", sfi_members, e)) != 0)
+		return rc;
+	c->sfi = true;
+	rc = opt_u32(v, "sfi", "ram_size", UINT32_MAX, &c->sfi_ram_size, e);
+	if (rc != 0)
+		return rc;
+	return parse_product_ids(v, c, e);
 }
 
 /* --- the whole ------------------------------------------------------------ */
@@ -637,7 +694,9 @@ parse_root(const struct pv_json *root, struct pv_chip *c, bool *ret_default,
 		return rc;
 	if ((rc = parse_dfu(root, c, e)) != 0)
 		return rc;
-	return parse_sfi(root, c, e);
+	if ((rc = parse_sfi(root, c, e)) != 0)
+		return rc;
+	return parse_rom(root, c, e);
 }
 
 int

@@ -28,8 +28,11 @@ expect 1 "already holds a virtual chip" 'a second create is refused' -- \
 expect 3 'no description of chip' 'an unknown chip is refused' -- \
 	provisor sim create "$T/other" --chip stm32x999
 not_ok 'and makes no folder' -- test -e "$T/other"
-expect 3 'no internal flash' 'an MPU is refused' -- \
-	provisor sim create "$T/other" --chip stm32mp15
+sed '/"mpu": true/,$d' "$TOP/share/chips/stm32mp15.json" >"$T/no-rom.json"
+printf '"mpu": true, "device_id": "0x500", "ram": [ %s ] }\n' \
+	'{ "base": "0x2ffc0000", "size": "0x40000" }' >>"$T/no-rom.json"
+expect 3 'says nothing of its ROM' 'an MPU without a ROM is refused' -- \
+	provisor sim create "$T/other" --chip "$T/no-rom.json"
 expect 2 'not 8 printable' 'a product id of 7 characters is refused' -- \
 	provisor sim create "$T/other" --chip stm32f407 --product-id 1234567
 expect 2 'exclude' '--agent and --no-agent' -- \

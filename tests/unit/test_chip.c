@@ -202,6 +202,12 @@ test_ranges(void **state)
 	assert_int_equal(pv_chip_flash_base(c), 0);
 	assert_false(pv_chip_in_flash(c, 0x08000000, 1, NULL));
 	assert_true(pv_chip_in_ram(c, 0x2ffc0000, 0x40000));
+	assert_true(c->has_rom);
+	assert_int_equal(c->rom.load_address, 0x2ffc2400);
+	assert_int_equal(c->rom.image_header, 1);
+	assert_int_equal(c->rom.ssp_word, 8);
+	assert_int_equal(c->rom.ssp_request | c->rom.ssp_success, 0x300);
+	assert_false(c->rom.key_table);
 	pv_chip_free(c);
 }
 
@@ -223,7 +229,7 @@ static const struct {
 	{ "stm32l476", 0x415, 8, 1024, 512, 0, false, NULL },
 	{ "stm32l562", 0x472, 8, 512, 256, 12, true, "47201003" },
 	{ "stm32mp13", 0x501, 0, 0, 0, 0, false, NULL },
-	{ "stm32mp15", 0x500, 0, 0, 0, 0, false, NULL },
+	{ "stm32mp15", 0x500, 0, 0, 0, 0, false, "5000200A" },
 	{ "stm32u585", 0x482, 16, 2048, 256, 0, true, NULL },
 	{ "stm32wb55", 0x495, 8, 1024, 256, 0, false, NULL },
 	{ "stm32wl55", 0x497, 8, 256, 128, 0, true, "49701005" },
@@ -389,6 +395,12 @@ static const struct {
 	{ "ram-on-ram", PV_E_MALFORMED,
 	    "the RAMs at 0x20000000 and 0x20000800 overlap" },
 	{ "reserved-large", PV_E_MALFORMED, "'boot_ram_reserved'" },
+	{ "rom-closed-zero", PV_E_MALFORMED,
+	    "rom: 'image_header' and 'closed' are not zero" },
+	{ "rom-of-mcu", PV_E_MALFORMED, "'rom' is for an 'mpu' only" },
+	{ "rom-unknown-member", PV_E_MALFORMED,
+	    "'rom' has an unknown member 'load_adress'" },
+	{ "rom-without-word", PV_E_MALFORMED, "'ssp_word'" },
 	{ "sector-count-zero", PV_E_MALFORMED, "0 sectors of 2048 bytes" },
 	{ "sector-fraction", PV_E_MALFORMED, "'count'" },
 	{ "sector-negative", PV_E_MALFORMED, "'count'" },
