@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include <provisor/err.h>
+#include <provisor/keystore.h>
+#include <provisor/secret.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -86,6 +88,52 @@ bool pv_ssp_chip_of_product(const char *product_id, enum pv_ssp_chip *ret_chip);
  * be NULL) gets the bytes as they are, pv_ssp_len of them. */
 PV_MUST_USE int pv_ssp_read(const char *path, struct pv_ssp *ret_ssp,
     uint8_t ret_data[PV_SSP_MAX], struct pv_error *e);
+
+/* --- root keys -------------------------------------------------------------- */
+
+/* The root key of a STM32MP15: a PEM file with a P-256 public key. Another
+ * curve is PV_E_UNSUPPORTED. */
+PV_MUST_USE int pv_ssp_root_key(
+    const char *pem, uint8_t ret_root[64], struct pv_error *e);
+/* PKHTH of STM32MP13 from its eight keys in order, on P-256 or
+ * brainpoolP256t1; 32 bytes, then zeros. */
+#define PV_SSP_TABLE_KEYS 8U
+PV_MUST_USE int pv_ssp_root_table(const char *const pems[PV_SSP_TABLE_KEYS],
+    uint8_t ret_root[64], struct pv_error *e);
+/* What OTP words 24..31 become. PV_E_VERIFY when the root key of a STM32MP15
+ * is no point of P-256. */
+PV_MUST_USE int pv_ssp_otp_root(
+    const struct pv_ssp *ssp, uint32_t ret_words[8], struct pv_error *e);
+
+/* --- sealing and opening ----------------------------------------------------- */
+
+/* Everything is borrowed for the call. */
+struct pv_ssp_pack {
+	enum pv_ssp_chip chip;
+	uint8_t root[64];
+	/* RMA word and secrets: PV_SSP_PLAIN_MIN .. _MAX bytes, by 4. */
+	const struct pv_secret *plain;
+	const struct pv_sealer *sealer;
+	uint8_t nonce[PV_SSP_NONCE];
+	unsigned int iv_len; /* of the profile: 16, or 12 of the nonce */
+	/* As in struct pv_sfi_pack; both may be NULL. */
+	const char *record_dir;
+	const char *nonce_path;
+};
+/*
+ * Seal into a file. Key and IV that sealed other content before are
+ * PV_E_REUSE, and nothing is written.
+ */
+PV_MUST_USE int pv_ssp_pack(const struct pv_ssp_pack *p, const char *path,
+    struct pv_ssp *ret_ssp, struct pv_error *e);
+
+/*
+ * Check the tag (PV_E_VERIFY) and give RMA word and secrets, ssp->size bytes;
+ * the caller frees them.
+ */
+PV_MUST_USE int pv_ssp_open(const struct pv_ssp *ssp,
+    const struct pv_sealer *sealer, const uint8_t nonce[PV_SSP_NONCE],
+    unsigned int iv_len, struct pv_secret **ret_plain, struct pv_error *e);
 
 #ifdef __cplusplus
 }

@@ -147,21 +147,21 @@ pv_dfu_count_retry(
 
 /* --- memory maps --------------------------------------------------------------- */
 
-static int
-read_text(struct pv_dfu *d, size_t i, struct pv_error *e)
+int
+pv_df_string(
+    struct pv_dfu *d, uint8_t index, char dst[PV_USB_TEXT], struct pv_error *e)
 {
-	struct pv_dfu_memory *m = &d->info.memories[i];
 	struct pv_usb_setup s = { .type = TYPE_STANDARD,
 		.request = GET_DESCRIPTOR,
-		.value = (uint16_t)(DESC_STRING << 8 | d->usb->alts[i].name),
+		.value = (uint16_t)(DESC_STRING << 8 | index),
 		.index = LANG_US,
 		.length = 255 };
 	uint8_t raw[255] = { 0 };
 	uint16_t n = 0;
 	int rc = 0;
 
-	m->text[0] = '\0';
-	if (d->usb->alts[i].name == 0)
+	dst[0] = '\0';
+	if (index == 0)
 		return 0;
 	for (unsigned int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		d->transfers++;
@@ -174,10 +174,20 @@ read_text(struct pv_dfu *d, size_t i, struct pv_error *e)
 			break;
 		d->retries++;
 	}
+	if (rc == 0)
+		pv_utf16le_text(dst, PV_USB_TEXT, raw + 2, (size_t)n - 2);
+	return rc;
+}
+
+static int
+read_text(struct pv_dfu *d, size_t i, struct pv_error *e)
+{
+	struct pv_dfu_memory *m = &d->info.memories[i];
+	int rc = pv_df_string(d, d->usb->alts[i].name, m->text, e);
+
 	if (rc != 0)
 		return pv_wrap(e, "asking for the name of memory %u",
 		    (unsigned int)m->alternate);
-	pv_utf16le_text(m->text, sizeof(m->text), raw + 2, (size_t)n - 2);
 	return 0;
 }
 

@@ -28,12 +28,16 @@ enum dfu_status_code {
 
 /* USB DFU 1.1 section 3 */
 enum dfu_request {
+	DFU_DETACH = 0,
 	DFU_DNLOAD = 1,
 	DFU_UPLOAD = 2,
 	DFU_GETSTATUS = 3,
 	DFU_CLRSTATUS = 4,
 	DFU_ABORT = 6,
 };
+
+#define DFU_TYPE_OUT 0x21U /* class request to an interface, USB 2.0 9.3.1 */
+#define DFU_TYPE_IN  0xa1U
 
 /* Times in milliseconds. */
 #define T_REQUEST   6000 /* one transfer: some parts block GETSTATUS for 5 s */
@@ -107,7 +111,18 @@ int pv_df_map(struct pv_dfu *d, size_t i, struct pv_error *e);
 int pv_df_describe(const struct pv_usb *usb, const struct pv_chip *chip,
     struct pv_dfu_info *info, struct pv_error *e);
 
+/* A string descriptor, masked; "" for index 0. */
+int pv_df_string(
+    struct pv_dfu *d, uint8_t index, char dst[PV_USB_TEXT], struct pv_error *e);
+
 /* --- dfu_run.c -------------------------------------------------------------- */
+
+/* One transfer to or from the interface; *ret_len (may be NULL) moved. */
+int pv_df_request(struct pv_dfu *d, uint8_t type, uint8_t rq, uint16_t value,
+    uint8_t *data, uint16_t len, uint16_t *ret_len, int timeout_ms,
+    struct pv_error *e);
+/* "errWRITE", or "an unknown status" */
+const char *pv_df_status_name(uint8_t status);
 
 void pv_df_step(struct pv_dfu *d, const char *step);
 void pv_df_step_at(struct pv_dfu *d, const char *step, uint32_t address);

@@ -17,9 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TYPE_OUT 0x21U /* class request to an interface, USB 2.0 9.3.1 */
-#define TYPE_IN	 0xa1U
-
 #define IDLE_ROUNDS 10U
 #define STALLS_MAX  3U	 /* GETSTATUS refused in a row during an erase */
 #define ZERO_POLLS  100U /* busy with a poll time of 0 */
@@ -31,8 +28,8 @@ static const char *const status_names[] = { "OK", "errTARGET", "errFILE",
 	"errADDRESS", "errNOTDONE", "errFIRMWARE", "errVENDOR", "errUSBR",
 	"errPOR", "errUNKNOWN", "errSTALLEDPKT" };
 
-static const char *
-status_name(uint8_t status)
+const char *
+pv_df_status_name(uint8_t status)
 {
 	if (status < sizeof(status_names) / sizeof(status_names[0]))
 		return status_names[status];
@@ -94,13 +91,13 @@ pv_df_refused(struct pv_dfu *d, const struct dfu_status *s, struct pv_error *e)
 		return PV_E_NACK;
 	}
 	return pv_df_fail(d, PV_E_NACK, e, "the device refused: %s in state %u",
-	    status_name(s->status), (unsigned int)s->state);
+	    pv_df_status_name(s->status), (unsigned int)s->state);
 }
 
 /* --- requests ------------------------------------------------------------------ */
 
-static int
-request(struct pv_dfu *d, uint8_t type, uint8_t rq, uint16_t value,
+int
+pv_df_request(struct pv_dfu *d, uint8_t type, uint8_t rq, uint16_t value,
     uint8_t *data, uint16_t len, uint16_t *ret_len, int timeout_ms,
     struct pv_error *e)
 {
@@ -129,8 +126,8 @@ int
 pv_df_upload(struct pv_dfu *d, uint16_t block, uint8_t *data, uint16_t len,
     uint16_t *ret_len, struct pv_error *e)
 {
-	return request(
-	    d, TYPE_IN, DFU_UPLOAD, block, data, len, ret_len, T_REQUEST, e);
+	return pv_df_request(d, DFU_TYPE_IN, DFU_UPLOAD, block, data, len,
+	    ret_len, T_REQUEST, e);
 }
 
 int
@@ -146,8 +143,8 @@ pv_df_dnload(struct pv_dfu *d, uint16_t block, const uint8_t *data,
 		return pv_fail(e, PV_E_INTERNAL, "DFU block too long");
 	if (len > 0)
 		memcpy(copy, data, len);
-	rc = request(
-	    d, TYPE_OUT, DFU_DNLOAD, block, copy, len, &sent, T_REQUEST, e);
+	rc = pv_df_request(
+	    d, DFU_TYPE_OUT, DFU_DNLOAD, block, copy, len, &sent, T_REQUEST, e);
 	if (rc == 0 && sent != len)
 		return pv_fail(e, PV_E_DEVICE, "the device took %u of %u bytes",
 		    (unsigned int)sent, (unsigned int)len);
@@ -162,8 +159,8 @@ pv_df_getstatus(struct pv_dfu *d, struct dfu_status *ret_s, int timeout_ms,
 	uint16_t n = 0;
 	int rc;
 
-	rc = request(
-	    d, TYPE_IN, DFU_GETSTATUS, 0, b, sizeof(b), &n, timeout_ms, e);
+	rc = pv_df_request(
+	    d, DFU_TYPE_IN, DFU_GETSTATUS, 0, b, sizeof(b), &n, timeout_ms, e);
 	if (rc != 0)
 		return rc;
 	if (n != sizeof(b))
@@ -178,7 +175,8 @@ pv_df_getstatus(struct pv_dfu *d, struct dfu_status *ret_s, int timeout_ms,
 int
 pv_df_abort(struct pv_dfu *d, struct pv_error *e)
 {
-	return request(d, TYPE_OUT, DFU_ABORT, 0, NULL, 0, NULL, T_REQUEST, e);
+	return pv_df_request(
+	    d, DFU_TYPE_OUT, DFU_ABORT, 0, NULL, 0, NULL, T_REQUEST, e);
 }
 
 /*
@@ -192,8 +190,8 @@ idle_step(struct pv_dfu *d, const struct dfu_status *s, struct pv_error *e)
 
 	switch (s->state) {
 	case DFU_ERROR:
-		return request(
-		    d, TYPE_OUT, DFU_CLRSTATUS, 0, NULL, 0, NULL, T_REQUEST, e);
+		return pv_df_request(d, DFU_TYPE_OUT, DFU_CLRSTATUS, 0, NULL, 0,
+		    NULL, T_REQUEST, e);
 	case DFU_DNBUSY:
 	case DFU_DNLOAD_SYNC:
 	case DFU_MANIFEST_SYNC:
@@ -238,7 +236,7 @@ pv_df_idle(struct pv_dfu *d, struct pv_error *e)
 	}
 	(void)pv_df_fail(d, PV_E_DEVICE, e,
 	    "the device does not become idle in %u rounds; state %u, %s",
-	    IDLE_ROUNDS, (unsigned int)s.state, status_name(s.status));
+	    IDLE_ROUNDS, (unsigned int)s.state, pv_df_status_name(s.status));
 	return pv_hint(e, "unplug it, or reset it with the boot pin set");
 }
 
@@ -357,8 +355,8 @@ unstick(struct pv_dfu *d, struct pv_error *e)
 	struct dfu_status s;
 
 	for (int i = 0; i < 2; i++) {
-		(void)request(d, TYPE_OUT, DFU_CLRSTATUS, 0, NULL, 0, NULL,
-		    T_REQUEST, NULL);
+		(void)pv_df_request(d, DFU_TYPE_OUT, DFU_CLRSTATUS, 0, NULL, 0,
+		    NULL, T_REQUEST, NULL);
 		if (pv_df_getstatus(d, &s, T_REQUEST, NULL) == 0 &&
 		    s.state == DFU_IDLE)
 			break;
