@@ -13,6 +13,7 @@ extern const struct pv_verb pv_verbs_ledger[];
 extern const struct pv_verb pv_verbs_device[];
 extern const struct pv_verb pv_verbs_push[];
 extern const struct pv_verb pv_verbs_sim[];
+extern const struct pv_verb pv_verbs_obk[];
 extern const struct pv_verb pv_verbs_inspect[];
 
 const struct pv_verb *const pv_nouns[] = {
@@ -25,6 +26,7 @@ const struct pv_verb *const pv_nouns[] = {
 	pv_verbs_device,
 	pv_verbs_push,
 	pv_verbs_sim,
+	pv_verbs_obk,
 	pv_verbs_inspect,
 	NULL,
 };
