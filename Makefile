@@ -29,17 +29,21 @@ MISSING := $(strip $(foreach p,$(PKGS),$(shell $(PKG_CONFIG) --exists $(p) || ec
 ifneq ($(MISSING),)
 $(error missing libraries: $(MISSING). On Debian, 'scripts/check' installs them)
 endif
-# Optional: the ledger of many stations.
+WITH :=
+LAZY :=
+# Optional, and loaded by the commands that need them (src/base/lazy.h): the
+# ledger of many stations; OB keys and images described by ST's XML files.
+soname = $(shell objdump -p $$($(CC) -print-file-name=lib$(1).so) | \
+	awk '$$1 == "SONAME" { print $$2 }')
 ifeq ($(shell $(PKG_CONFIG) --exists libpq && echo yes),yes)
-PKGS += libpq
-WITH += -DPV_WITH_LIBPQ
+LAZY += libpq
+WITH += -DPV_WITH_LIBPQ -DPV_LIBPQ_SONAME='"$(call soname,pq)"'
 endif
-# Optional: OB keys and images described by ST's XML files.
 ifeq ($(shell $(PKG_CONFIG) --exists libxml-2.0 && echo yes),yes)
-PKGS += libxml-2.0
-WITH += -DPV_WITH_LIBXML2
+LAZY += libxml-2.0
+WITH += -DPV_WITH_LIBXML2 -DPV_LIBXML2_SONAME='"$(call soname,xml2)"'
 endif
-PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS))
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(LAZY))
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm
 endif
 

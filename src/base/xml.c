@@ -3,6 +3,7 @@
 #include "base/xml.h"
 
 #include "base/file.h"
+#include "base/lazy.h"
 #include <provisor/secret.h>
 
 #include <stdlib.h>
@@ -60,6 +61,32 @@ pv_xml_free(struct pv_xml *x)
 
 #ifdef PV_WITH_LIBXML2
 
+#define XML_FUNCTIONS(X)           \
+	X(xmlCreatePushParserCtxt) \
+	X(xmlCtxtUseOptions)       \
+	X(xmlFreeDoc)              \
+	X(xmlFreeParserCtxt)       \
+	X(xmlParseChunk)           \
+	X(xmlSAX2GetLineNumber)    \
+	X(xmlStopParser)
+
+/* The functions of libxml2, filled once by load() and then only read. */
+#define MEMBER(name) __typeof__(name) *name;
+static struct {
+	XML_FUNCTIONS(MEMBER)
+} lib;
+
+static int
+load(struct pv_error *e)
+{
+#define SYMBOL(name) { #name, &lib.name },
+	static const struct pv_lazy_symbol symbols[] = { XML_FUNCTIONS(
+	    SYMBOL) };
+
+	return pv_lazy_load(PV_LIBXML2_SONAME, symbols,
+	    sizeof(symbols) / sizeof(symbols[0]), e);
+}
+
 /* What the callbacks of libxml2 share. */
 struct builder {
 	xmlParserCtxtPtr ctxt;
@@ -71,7 +98,7 @@ struct builder {
 static int
 line_of(const struct builder *b)
 {
-	return xmlSAX2GetLineNumber(b->ctxt);
+	return lib.xmlSAX2GetLineNumber(b->ctxt);
 }
 
 static void
@@ -79,7 +106,7 @@ stop(struct builder *b, int code, const char *what)
 {
 	if (b->error.code == 0)
 		(void)pv_fail(&b->error, code, "line %d: %s", line_of(b), what);
-	xmlStopParser(b->ctxt);
+	lib.xmlStopParser(b->ctxt);
 }
 
 static void
@@ -274,8 +301,8 @@ feed(struct builder *b, const char *text, size_t len)
 {
 	const xmlChar *encoding;
 
-	(void)xmlCtxtUseOptions(b->ctxt, XML_PARSE_NONET);
-	(void)xmlParseChunk(b->ctxt, text, (int)len, 1);
+	(void)lib.xmlCtxtUseOptions(b->ctxt, XML_PARSE_NONET);
+	(void)lib.xmlParseChunk(b->ctxt, text, (int)len, 1);
 	encoding = b->ctxt->encoding;
 	if (b->error.code == 0 && !is_utf8_name(encoding))
 		(void)pv_fail(&b->error, PV_E_MALFORMED,
@@ -293,6 +320,7 @@ pv_xml_parse(
 	struct builder b = { 0 };
 	struct pv_xml *x;
 	xmlSAXHandler sax;
+	int r;
 
 	if (len > PV_XML_MAX)
 		return pv_fail(
@@ -300,10 +328,13 @@ pv_xml_parse(
 	if (memchr(text, '\0', len) != NULL)
 		return pv_fail(
 		    e, PV_E_MALFORMED, "a byte of zero: not XML in UTF-8");
+	if ((r = load(e)) != 0)
+		return r;
 	x = calloc(1, sizeof(*x));
 	set_handlers(&sax);
-	b.ctxt =
-	    x == NULL ? NULL : xmlCreatePushParserCtxt(&sax, &b, NULL, 0, NULL);
+	b.ctxt = x == NULL
+		     ? NULL
+		     : lib.xmlCreatePushParserCtxt(&sax, &b, NULL, 0, NULL);
 	if (b.ctxt == NULL) {
 		free(x);
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
@@ -311,8 +342,8 @@ pv_xml_parse(
 	feed(&b, text, len);
 	x->root = b.root;
 	if (b.ctxt->myDoc != NULL)
-		xmlFreeDoc(b.ctxt->myDoc);
-	xmlFreeParserCtxt(b.ctxt);
+		lib.xmlFreeDoc(b.ctxt->myDoc);
+	lib.xmlFreeParserCtxt(b.ctxt);
 	if (b.error.code != 0) {
 		pv_xml_free(x);
 		if (e != NULL)

@@ -413,7 +413,9 @@ pv_store_postgres(const char *url, enum pv_store_mode mode,
 
 	if (strlen(url) >= URL_CAP)
 		return pv_fail(e, PV_E_USAGE, "--ledger is too long");
-	r = pv_pg_check_url(url, e);
+	r = pv_pq_load(e);
+	if (r == 0)
+		r = pv_pg_check_url(url, e);
 	if (r != 0)
 		return r;
 	s = calloc(1, sizeof(*s));

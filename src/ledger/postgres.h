@@ -10,9 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ledger/postgres_pq.h"
 #include <provisor/err.h>
-
-#include <libpq-fe.h>
 
 #define URL_CAP	   1024
 /* How long a server may be away in the middle of our work. */

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "base/lazy.h"
 #include "base/log.h"
 
 #include <fcntl.h>
@@ -439,6 +440,27 @@ json_builds_text(void **state)
 
 #define in_a_dir(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 
+static void
+libraries_load_late(void **state)
+{
+	double (*cosine)(double) = NULL;
+	double (*nothing)(double) = NULL;
+	const struct pv_lazy_symbol good[] = { { "cos", &cosine } };
+	const struct pv_lazy_symbol bad[] = { { "cos", &nothing },
+		{ "no_such_function", &nothing } };
+
+	(void)state;
+	assert_int_equal(pv_lazy_load("libm.so.6", good, 1, &err), 0);
+	assert_true(cosine(0.0) > 0.99);
+	assert_int_equal(
+	    pv_lazy_load("libm.so.6", bad, 2, &err), PV_E_UNSUPPORTED);
+	assert_non_null(strstr(err.msg, "no function 'no_such_function'"));
+	assert_null(nothing);
+	assert_int_equal(
+	    pv_lazy_load("libnone.so.9", good, 1, &err), PV_E_UNSUPPORTED);
+	assert_non_null(strstr(err.msg, "libnone.so.9"));
+}
+
 int
 main(void)
 {
@@ -455,6 +477,7 @@ main(void)
 		in_a_dir(full_disk_leaves_nothing),
 		in_a_dir(folders_and_locks),
 		in_a_dir(secrets_of_exact_size),
+		cmocka_unit_test(libraries_load_late),
 		cmocka_unit_test(json_is_strict),
 		cmocka_unit_test(json_reads_types),
 		cmocka_unit_test(json_builds_text),
