@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IV_LEN	 12U
+#define IV_MAX	 16U
 #define TAG_LEN	 16U
 #define SPARE	 64U /* more than any module asks for beyond its output */
 /* Room that a token may ask for: an area it holds back until its tag. */
@@ -42,15 +42,15 @@ drop_session(struct sealer *s)
 }
 
 static int
-sealer_begin(void *ctx, bool decrypt, const uint8_t iv[12], const void *aad,
-    size_t aad_len, struct pv_error *e)
+sealer_begin(void *ctx, bool decrypt, const uint8_t *iv, size_t iv_len,
+    const void *aad, size_t aad_len, struct pv_error *e)
 {
 	struct sealer *s = ctx;
-	uint8_t iv_copy[IV_LEN];
+	uint8_t iv_copy[IV_MAX];
 	CK_GCM_PARAMS params = {
 		.pIv = iv_copy,
-		.ulIvLen = IV_LEN,
-		.ulIvBits = 8UL * IV_LEN,
+		.ulIvLen = iv_len,
+		.ulIvBits = 8UL * iv_len,
 		.pAAD = aad_len > 0 ? pv_ck_bytes(aad) : NULL,
 		.ulAADLen = aad_len,
 		.ulTagBits = 8UL * TAG_LEN,
@@ -59,6 +59,8 @@ sealer_begin(void *ctx, bool decrypt, const uint8_t iv[12], const void *aad,
 	CK_RV rv;
 	int r;
 
+	if (iv_len > IV_MAX)
+		return pv_fail(e, PV_E_INTERNAL, "IV of %zu bytes", iv_len);
 	if (s->state != IDLE)
 		drop_session(s);
 	if (!s->has_session) {
@@ -66,7 +68,7 @@ sealer_begin(void *ctx, bool decrypt, const uint8_t iv[12], const void *aad,
 			return r;
 		s->has_session = true;
 	}
-	memcpy(iv_copy, iv, IV_LEN);
+	memcpy(iv_copy, iv, iv_len);
 	rv = decrypt ? s->hsm->f->C_DecryptInit(s->session, &mech, s->key)
 		     : s->hsm->f->C_EncryptInit(s->session, &mech, s->key);
 	if (rv != CKR_OK) {
@@ -75,7 +77,7 @@ sealer_begin(void *ctx, bool decrypt, const uint8_t iv[12], const void *aad,
 		    e, rv, "starting AES-GCM in token '%s'", s->hsm->shown);
 	}
 	/* A token that chose an IV of its own would have written it here. */
-	if (memcmp(iv_copy, iv, IV_LEN) != 0) {
+	if (memcmp(iv_copy, iv, iv_len) != 0) {
 		s->state = STALE;
 		return pv_fail(e, PV_E_HSM,
 		    "token '%s' insists on an IV of its own", s->hsm->shown);

@@ -29,6 +29,7 @@ struct pv_ecies_profile {
 	unsigned int gcm_iv_len;     /* 16, or 12 */
 	unsigned int payload_iv_len; /* 16, or 12: for the .ssp file */
 	uint32_t fsbl_min_version;   /* ssp only */
+	bool rma_high;		     /* rma_layout of the .ssp file: high */
 };
 
 /* Is this text a profile of this kind: ssp or ecies, with or without fields? */

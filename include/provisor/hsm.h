@@ -42,6 +42,10 @@ void pv_hsm_close(struct pv_hsm *hsm);
 /* Label of the open token, masked for display; borrowed. */
 const char *pv_hsm_token_label(const struct pv_hsm *hsm);
 
+/* `len` bytes of the token's own random generator; zeros on failure. */
+PV_MUST_USE int pv_hsm_random(
+    struct pv_hsm *hsm, uint8_t *data, size_t len, struct pv_error *e);
+
 /* Is this text a pkcs11: URI (as opposed to a file name)? */
 bool pv_hsm_is_uri(const char *text);
 

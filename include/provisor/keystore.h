@@ -21,8 +21,9 @@ extern "C" {
 /* One AES-128 key that encrypts and decrypts packages with AES-GCM. */
 struct pv_sealer {
 	void *ctx;
-	/* Begin a message: 12-byte IV, additional data, direction. */
-	int (*begin)(void *ctx, bool decrypt, const uint8_t iv[12],
+	/* Begin a message: IV of 12 bytes, or of 16 through GHASH (.ssp),
+	 * additional data, direction. */
+	int (*begin)(void *ctx, bool decrypt, const uint8_t *iv, size_t iv_len,
 	    const void *aad, size_t aad_len, struct pv_error *e);
 	/* in to out, len bytes; out may equal in. When decrypting a token
 	 * may hold output back: *ret_len says how much came. */

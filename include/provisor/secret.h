@@ -19,7 +19,7 @@ extern "C" {
 struct pv_secret; /* opaque */
 
 /* A new secret of `len` zero bytes, 1 .. PV_SECRET_MAX. Caller frees. */
-#define PV_SECRET_MAX 65536U
+#define PV_SECRET_MAX (16U << 20)
 PV_MUST_USE int pv_secret_new(
     size_t len, struct pv_secret **ret_s, struct pv_error *e);
 
@@ -36,6 +36,13 @@ size_t pv_secret_len(const struct pv_secret *s);
  */
 PV_MUST_USE int pv_secret_read_file(
     const char *path, size_t len, struct pv_secret **ret_s, struct pv_error *e);
+
+/*
+ * Read a whole file, or standard input when the path is "-": 1 to `max` bytes.
+ * An empty one is PV_E_MALFORMED, a larger one PV_E_RANGE.
+ */
+PV_MUST_USE int pv_secret_read_all(
+    const char *path, size_t max, struct pv_secret **ret_s, struct pv_error *e);
 
 /*
  * Read one line (a PIN or passphrase) from a file or an open descriptor; the

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/hex.h"
+#include <provisor/secret.h>
 
 #include <cjson/cJSON.h>
 
@@ -102,6 +103,23 @@ check_names(const cJSON *v, struct pv_error *e)
 	return r;
 }
 
+/* "\u0000" would end the text before its end, for everyone who reads it. */
+static bool
+has_zero(const char *text, size_t len)
+{
+	static const char zero[] = "u0000";
+
+	for (size_t i = 0; i + 1 < len; i++) {
+		if (text[i] != '\\')
+			continue;
+		i++;
+		if (len - i >= sizeof(zero) - 1 &&
+		    memcmp(text + i, zero, sizeof(zero) - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
 int
 pv_json_parse(
     const char *text, size_t len, struct pv_json **ret_root, struct pv_error *e)
@@ -115,6 +133,9 @@ pv_json_parse(
 		    PV_JSON_MAX);
 	if (memchr(text, '\0', len) != NULL)
 		return pv_fail(e, PV_E_MALFORMED, "a zero byte in JSON text");
+	if (has_zero(text, len))
+		return pv_fail(
+		    e, PV_E_MALFORMED, "the character \\u0000 in JSON text");
 	root = cJSON_ParseWithLengthOpts(text, len, &end, 0);
 	if (root == NULL)
 		return pv_fail(e, PV_E_MALFORMED, "not JSON at byte %zu",
@@ -155,6 +176,26 @@ pv_json_read_file(
 void
 pv_json_free(struct pv_json *root)
 {
+	cJSON_Delete(in(root));
+}
+
+static void
+wipe_texts(cJSON *v)
+{
+	for (; v != NULL; v = v->next) {
+		if (v->valuestring != NULL)
+			pv_wipe(v->valuestring, strlen(v->valuestring));
+		/* Numbers in decimal may be secret, too. */
+		pv_wipe(&v->valuedouble, sizeof(v->valuedouble));
+		pv_wipe(&v->valueint, sizeof(v->valueint));
+		wipe_texts(v->child);
+	}
+}
+
+void
+pv_json_wipe(struct pv_json *root)
+{
+	wipe_texts(in(root));
 	cJSON_Delete(in(root));
 }
 

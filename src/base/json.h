@@ -28,6 +28,11 @@ PV_MUST_USE int pv_json_read_file(const char *path, size_t max,
     struct pv_json **ret_root, struct pv_error *e);
 /* Only for a root. NULL is allowed. */
 void pv_json_free(struct pv_json *root);
+/*
+ * The same for a tree that holds secrets: its texts are wiped first. They are
+ * not in locked memory while they live.
+ */
+void pv_json_wipe(struct pv_json *root);
 
 /* --- reading ------------------------------------------------------------ */
 

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 255U
+#define FIRST_ROOM     65536U
 
 struct pv_secret {
 	uint8_t *data; /* whole pages of its own */
@@ -141,6 +143,63 @@ pv_secret_read_file(
 out:
 	pv_secret_free(s);
 	(void)close(fd);
+	return r;
+}
+
+/* Twice the room, with the bytes that are there. */
+static int
+grow(struct pv_secret **s, size_t max, struct pv_error *e)
+{
+	size_t old = (*s)->len, cap = old < max / 2 ? 2 * old : max;
+	struct pv_secret *more = NULL;
+	int r = pv_secret_new(cap, &more, e);
+
+	if (r != 0)
+		return r;
+	memcpy(more->data, (*s)->data, old);
+	pv_secret_free(*s);
+	*s = more;
+	return 0;
+}
+
+int
+pv_secret_read_all(
+    const char *path, size_t max, struct pv_secret **ret_s, struct pv_error *e)
+{
+	bool input = strcmp(path, "-") == 0;
+	struct pv_secret *s = NULL;
+	size_t len = 0, got = 0;
+	int fd = STDIN_FILENO, r, err;
+
+	if (max >= PV_SECRET_MAX)
+		return pv_fail(e, PV_E_INTERNAL, "secret of %zu bytes", max);
+	if (!input && (r = open_secret(path, &fd, e)) != 0)
+		return r;
+	/* One byte more than allowed, to notice a larger file. */
+	r = pv_secret_new(max < FIRST_ROOM ? max + 1 : FIRST_ROOM, &s, e);
+	while (r == 0) {
+		err = read_some(fd, s->data + len, s->len - len, &got);
+		if (err != 0)
+			r = pv_fail_errno(
+			    e, PV_E_IO, err, "reading '%s'", path);
+		len += got;
+		if (r != 0 || len < s->len || len > max)
+			break;
+		r = grow(&s, max + 1, e);
+	}
+	if (r == 0 && len == 0)
+		r = pv_fail(e, PV_E_MALFORMED, "'%s' is empty", path);
+	if (r == 0 && len > max)
+		r = pv_fail(
+		    e, PV_E_RANGE, "'%s' holds more than %zu bytes", path, max);
+	if (r == 0) {
+		s->len = len;
+		*ret_s = s;
+		s = NULL;
+	}
+	pv_secret_free(s);
+	if (!input)
+		(void)close(fd);
 	return r;
 }
 

@@ -88,9 +88,14 @@ set_field(struct pv_ecies_profile *p, const char *name, const char *value,
 		return iv_length(name, value, &p->payload_iv_len, e);
 	if (strcmp(name, "fsbl_min_version") == 0)
 		return min_version(value, p, e);
+	if (p->ssp && strcmp(name, "payload_aad") == 0)
+		return choice(name, value, "header", "header", &unused, e);
+	if (p->ssp && strcmp(name, "rma_layout") == 0)
+		return choice(name, value, "low", "high", &p->rma_high, e);
 	(void)pv_fail(e, PV_E_USAGE, "license profile: no field '%s'", name);
 	return pv_hint(e, "fields: kdf, shared_info, key_half, iv_half, "
-			  "gcm_iv_len, payload_iv_len, fsbl_min_version");
+			  "gcm_iv_len, payload_iv_len, fsbl_min_version, "
+			  "payload_aad, rma_layout");
 }
 
 static int
@@ -185,6 +190,10 @@ make_text(const struct pv_ecies_profile *p, bool all, char *dst, size_t cap)
 		    number, sizeof(number), "%u", p->fsbl_min_version);
 		add(dst, cap, "fsbl_min_version", number);
 	}
+	if (p->ssp && all)
+		add(dst, cap, "payload_aad", "header");
+	if (p->ssp && (all || p->rma_high))
+		add(dst, cap, "rma_layout", p->rma_high ? "high" : "low");
 }
 
 void

@@ -18,13 +18,13 @@ struct filekey {
 };
 
 static int
-fk_begin(void *ctx, bool decrypt, const uint8_t iv[12], const void *aad,
-    size_t aad_len, struct pv_error *e)
+fk_begin(void *ctx, bool decrypt, const uint8_t *iv, size_t iv_len,
+    const void *aad, size_t aad_len, struct pv_error *e)
 {
 	struct filekey *fk = ctx;
 
 	fk->decrypt = decrypt;
-	return pv_gcm_begin(fk->gcm, decrypt, iv, 12, aad, aad_len, e);
+	return pv_gcm_begin(fk->gcm, decrypt, iv, iv_len, aad, aad_len, e);
 }
 
 static int

@@ -50,14 +50,19 @@ make_entries(struct claim *c, struct pv_error *e)
 	if (c->entries == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	for (size_t i = 0; i < c->n; i++) {
-		uint8_t iv[PV_SFI_NONCE];
+		uint8_t iv[PV_NONCE_IV_MAX];
 		struct pv_part parts[2] = {
 			{ u->key_id, sizeof(u->key_id) },
-			{ iv, sizeof(iv) },
+			{ iv, PV_SFI_NONCE },
 		};
 		int r;
 
-		pv_sfi_iv(u->iv_add, u->nonce, (uint16_t)i, iv);
+		if (u->iv_len == PV_NONCE_IV_MAX) {
+			memcpy(iv, u->nonce, sizeof(iv));
+			parts[1].len = sizeof(iv);
+		} else {
+			pv_sfi_iv(u->iv_add, u->nonce, (uint16_t)i, iv);
+		}
 		c->entries[i].index = (uint16_t)i;
 		r = pv_sha256(parts, 2, c->entries[i].hash, e);
 		if (r != 0)
@@ -76,7 +81,7 @@ refuse(const struct entry *hit, struct pv_error *e)
 	    (unsigned int)hit->index);
 	return pv_hint(e,
 	    "leave out --nonce to get a fresh one, or better make a new key "
-	    "for each firmware version; the same key and IV for two contents "
+	    "for each content; the same key and IV for two contents "
 	    "gives both away");
 }
 

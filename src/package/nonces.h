@@ -11,11 +11,14 @@
 
 #include <provisor/sfi.h>
 
+#define PV_NONCE_IV_MAX 16U
+
 struct pv_nonce_use {
 	uint8_t key_id[32];
-	uint8_t nonce[PV_SFI_NONCE];
+	uint8_t nonce[PV_NONCE_IV_MAX];
+	size_t iv_len; /* 16 for .ssp files by their default; else 12 */
 	enum pv_sfi_iv_add iv_add;
-	uint16_t n_areas;	 /* IVs of index 0 .. n_areas */
+	uint16_t n_areas;	 /* IVs of index 0 .. n_areas; .ssp: 0 */
 	uint8_t fingerprint[32]; /* of the content they encrypted */
 };
 

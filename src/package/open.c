@@ -223,7 +223,7 @@ check_area(struct reader *rd, const struct pv_sfi_area *a, uint64_t at,
 	pv_sfi_area_encode(a, raw);
 	n = make_aad(rd, raw, PV_SFI_AREA_AAD, aad);
 	pv_sfi_iv(rd->key->iv_add, rd->key->nonce, a->index, iv);
-	r = s->begin(s->ctx, true, iv, aad, n, e);
+	r = s->begin(s->ctx, true, iv, PV_SFI_NONCE, aad, n, e);
 	while (r == 0 && off < a->size) {
 		if (pv_progress_cancelled(rd->key->progress))
 			return pv_fail(e, PV_E_INTERRUPTED, "interrupted");

@@ -70,7 +70,7 @@ pv_package_empty(const struct pv_sealer *s, bool decrypt,
 {
 	uint8_t none[PV_SFI_TAG];
 	size_t got = 0;
-	int r = s->begin(s->ctx, decrypt, iv, aad, aad_len, e);
+	int r = s->begin(s->ctx, decrypt, iv, PV_SFI_NONCE, aad, aad_len, e);
 
 	if (r == 0)
 		r = s->finish(s->ctx, tag, none, sizeof(none), &got, e);
@@ -268,7 +268,7 @@ write_area(struct packer *k, struct pv_planned *pl, struct pv_error *e)
 	if (r != 0)
 		return r;
 	pv_sfi_iv(k->p->iv_add, k->p->nonce, a->index, iv);
-	r = s->begin(s->ctx, false, iv, raw, PV_SFI_AREA_AAD, e);
+	r = s->begin(s->ctx, false, iv, PV_SFI_NONCE, raw, PV_SFI_AREA_AAD, e);
 	if (r == 0)
 		r = write_payload(k, pl, a->tag, e);
 	if (r != 0)
@@ -281,50 +281,54 @@ write_area(struct packer *k, struct pv_planned *pl, struct pv_error *e)
 	return r;
 }
 
-/*
- * Enter the IVs in the record, then let the nonce and the package appear, all
- * under the lock of the record. The nonce comes first: a package whose nonce
- * is lost is lost itself.
- */
-static int
-publish(struct packer *k, struct pv_outfile *nonce_out, struct pv_error *e)
+int
+pv_package_publish(struct pv_outfile *out, struct pv_outfile *nonce_out,
+    const struct pv_sealer *s, const char *record_dir, struct pv_nonce_use *use,
+    struct pv_error *e)
 {
-	struct pv_nonce_use use = { .iv_add = k->p->iv_add,
-		.n_areas = k->plan->header.n_areas };
 	int lock = -1, r;
 
-	memcpy(use.nonce, k->p->nonce, sizeof(use.nonce));
-	r = pv_outfile_sync(k->out, e);
+	r = pv_outfile_sync(out, e);
 	if (r == 0 && nonce_out != NULL)
 		r = pv_outfile_sync(nonce_out, e);
-	if (r == 0)
-		r = pv_sha256_final(k->hash, use.fingerprint, e);
-	if (r == 0 && k->p->record_dir != NULL) {
-		r = k->p->sealer->key_id(k->p->sealer->ctx, use.key_id, e);
+	if (r == 0 && record_dir != NULL) {
+		r = s->key_id(s->ctx, use->key_id, e);
 		if (r == 0)
-			r = pv_nonces_claim(k->p->record_dir, &use, &lock, e);
+			r = pv_nonces_claim(record_dir, use, &lock, e);
 	}
 	if (r == 0 && nonce_out != NULL)
 		r = pv_outfile_commit(nonce_out, e);
 	if (r == 0)
-		r = pv_outfile_commit(k->out, e);
+		r = pv_outfile_commit(out, e);
 	if (lock >= 0)
 		(void)close(lock);
 	return r;
 }
 
-static int
-open_nonce(
-    const struct pv_sfi_pack *p, struct pv_outfile **ret_f, struct pv_error *e)
+int
+pv_package_nonce_file(const char *path, const uint8_t *nonce, size_t len,
+    struct pv_outfile **ret_f, struct pv_error *e)
 {
 	int r;
 
-	if (p->nonce_path == NULL)
+	if (path == NULL)
 		return 0;
-	r = pv_outfile_open(p->nonce_path, 0644, ret_f, e);
-	if (r == 0)
-		r = pv_outfile_write(*ret_f, p->nonce, PV_SFI_NONCE, e);
-	return r;
+	r = pv_outfile_open(path, 0644, ret_f, e);
+	return r == 0 ? pv_outfile_write(*ret_f, nonce, len, e) : r;
+}
+
+static int
+publish(struct packer *k, struct pv_outfile *nonce_out, struct pv_error *e)
+{
+	struct pv_nonce_use use = { .iv_len = PV_SFI_NONCE,
+		.iv_add = k->p->iv_add,
+		.n_areas = k->plan->header.n_areas };
+	int r = pv_sha256_final(k->hash, use.fingerprint, e);
+
+	memcpy(use.nonce, k->p->nonce, PV_SFI_NONCE);
+	return r != 0 ? r
+		      : pv_package_publish(k->out, nonce_out, k->p->sealer,
+			    k->p->record_dir, &use, e);
 }
 
 int
@@ -347,7 +351,8 @@ pv_sfi_pack(const struct pv_sfi_pack *p, const char *path,
 	if (r == 0)
 		r = pv_outfile_open(path, 0644, &k.out, e);
 	if (r == 0)
-		r = open_nonce(p, &nonce_out, e);
+		r = pv_package_nonce_file(
+		    p->nonce_path, p->nonce, PV_SFI_NONCE, &nonce_out, e);
 	if (r == 0)
 		r = write_header(&k, &plan.header, e);
 	for (size_t i = 0; r == 0 && i < plan.n; i++)

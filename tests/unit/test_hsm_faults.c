@@ -387,10 +387,10 @@ seal_once(struct pv_hsm *h, struct pv_error *e)
 
 	if ((r = pv_hsm_sealer(h, OEM, &s, e)) != 0 ||
 	    (r = s.key_id(s.ctx, id, e)) != 0 ||
-	    (r = s.begin(s.ctx, false, iv, "aad", 3, e)) != 0 ||
+	    (r = s.begin(s.ctx, false, iv, 12, "aad", 3, e)) != 0 ||
 	    (r = s.update(s.ctx, text, 100, out, 100, &n, e)) != 0 ||
 	    (r = s.finish(s.ctx, tag, out + n, 100 - n, &m, e)) != 0 ||
-	    (r = s.begin(s.ctx, true, iv, "aad", 3, e)) != 0 ||
+	    (r = s.begin(s.ctx, true, iv, 12, "aad", 3, e)) != 0 ||
 	    (r = s.update(s.ctx, out, 100, back, 100, &n, e)) != 0 ||
 	    (r = s.finish(s.ctx, tag, back + n, 100 - n, &m, e)) != 0)
 		goto out;

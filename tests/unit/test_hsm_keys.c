@@ -33,12 +33,12 @@ test_sealer(void **state)
 	assert_memory_equal(id1, id2, 32);
 
 	/* An unfinished message must not disturb the next. */
-	assert_int_equal(tok.begin(tok.ctx, true, iv, "x", 1, &e), 0);
+	assert_int_equal(tok.begin(tok.ctx, true, iv, 12, "x", 1, &e), 0);
 	assert_int_equal(
 	    tok.update(tok.ctx, plain, 100, back, sizeof(back), &n, &e), 0);
 
-	assert_int_equal(tok.begin(tok.ctx, false, iv, "head", 4, &e), 0);
-	assert_int_equal(file.begin(file.ctx, false, iv, "head", 4, &e), 0);
+	assert_int_equal(tok.begin(tok.ctx, false, iv, 12, "head", 4, &e), 0);
+	assert_int_equal(file.begin(file.ctx, false, iv, 12, "head", 4, &e), 0);
 	while (done < sizeof(plain)) {
 		size_t step =
 		    done + 701 < sizeof(plain) ? 701 : sizeof(plain) - done;
@@ -66,7 +66,7 @@ test_sealer(void **state)
 		memset(back, 0, sizeof(back));
 		got = 0;
 		assert_int_equal(
-		    tok.begin(tok.ctx, true, iv, "head", 4, &e), 0);
+		    tok.begin(tok.ctx, true, iv, 12, "head", 4, &e), 0);
 		for (size_t at = 0; at < sizeof(ours); at += 500) {
 			assert_int_equal(
 			    tok.update(tok.ctx, ours + at, 500, back + got,
@@ -89,12 +89,12 @@ test_sealer(void **state)
 		}
 	}
 	/* No data at all: a tag over the header alone. */
-	assert_int_equal(tok.begin(tok.ctx, false, iv, "head", 4, &e), 0);
+	assert_int_equal(tok.begin(tok.ctx, false, iv, 12, "head", 4, &e), 0);
 	assert_int_equal(tok.finish(tok.ctx, tag1, NULL, 0, &n, &e), 0);
-	assert_int_equal(file.begin(file.ctx, false, iv, "head", 4, &e), 0);
+	assert_int_equal(file.begin(file.ctx, false, iv, 12, "head", 4, &e), 0);
 	assert_int_equal(file.finish(file.ctx, tag2, NULL, 0, &n, &e), 0);
 	assert_memory_equal(tag1, tag2, 16);
-	assert_int_equal(tok.begin(tok.ctx, true, iv, "head", 4, &e), 0);
+	assert_int_equal(tok.begin(tok.ctx, true, iv, 12, "head", 4, &e), 0);
 	assert_int_equal(tok.finish(tok.ctx, tag1, NULL, 0, &n, &e), 0);
 	assert_int_equal(n, 0);
 

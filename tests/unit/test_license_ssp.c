@@ -205,6 +205,14 @@ test_profiles(void **state)
 		  "gcm_iv_len=12,payload_iv_len=12",
 		    "ssp:key_half=high,iv_half=low,gcm_iv_len=12,"
 		    "payload_iv_len=12,fsbl_min_version=4294967295" },
+		/* Every field: the longest text there is. */
+		{ "ssp:rma_layout=high,shared_info=ephemeral,key_half=high,"
+		  "iv_half=low,gcm_iv_len=12,payload_iv_len=12,"
+		  "fsbl_min_version=4294967295",
+		    "ssp:shared_info=ephemeral,key_half=high,iv_half=low,"
+		    "gcm_iv_len=12,payload_iv_len=12,"
+		    "fsbl_min_version=4294967295,rma_layout=high" },
+		{ "ssp:payload_aad=header,rma_layout=low", "ssp" },
 	};
 	static const struct {
 		const char *in, *says;
@@ -220,6 +228,9 @@ test_profiles(void **state)
 		{ "ssp:iv_half=low", "same half" },
 		{ "ssp:shared_info=x", "'empty' or 'ephemeral'" },
 		{ "ssp:kdf=hkdf", "x963" },
+		{ "ssp:rma_layout=x", "'low' or 'high'" },
+		{ "ssp:payload_aad=none", "'header'" },
+		{ "ecies:rma_layout=high", "no field 'rma_layout'" },
 		{ "ecies:fsbl_min_version=1", "field of 'ssp'" },
 		{ "ssp:fsbl_min_version=0x100000000", "fsbl_min_version" },
 	};

@@ -159,7 +159,7 @@ test_newer_version(void **state)
 
 	pv_sfi_header_encode(&h, raw);
 	assert_int_equal(f->sealer.begin(f->sealer.ctx, false, f->pack.nonce,
-			     raw, 12, &f->e),
+			     12, raw, 12, &f->e),
 	    0);
 	assert_int_equal(
 	    f->sealer.finish(f->sealer.ctx, h.tag, none, 16, &n, &f->e), 0);

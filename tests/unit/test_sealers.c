@@ -30,8 +30,8 @@ slow_call(struct slow *s, struct pv_error *e)
 }
 
 static int
-slow_begin(void *ctx, bool decrypt, const uint8_t iv[12], const void *aad,
-    size_t aad_len, struct pv_error *e)
+slow_begin(void *ctx, bool decrypt, const uint8_t *iv, size_t iv_len,
+    const void *aad, size_t aad_len, struct pv_error *e)
 {
 	struct slow *s = ctx;
 	int r = slow_call(s, e);
@@ -40,7 +40,8 @@ slow_begin(void *ctx, bool decrypt, const uint8_t iv[12], const void *aad,
 	s->n_held = 0;
 	if (r != 0)
 		return r;
-	return s->inner->begin(s->inner->ctx, decrypt, iv, aad, aad_len, e);
+	return s->inner->begin(
+	    s->inner->ctx, decrypt, iv, iv_len, aad, aad_len, e);
 }
 
 static int
@@ -256,7 +257,7 @@ seal_padded(struct fix *f, uint16_t index, const uint8_t *raw, size_t aad_len,
 	memcpy(aad, raw, aad_len);
 	pv_sfi_iv(PV_SFI_IV_LE32_HI, f->pack.nonce, index, iv);
 	assert_int_equal(
-	    f->sealer.begin(f->sealer.ctx, false, iv, aad, 16, &f->e), 0);
+	    f->sealer.begin(f->sealer.ctx, false, iv, 12, aad, 16, &f->e), 0);
 	if (len > 0)
 		assert_int_equal(f->sealer.update(f->sealer.ctx, payload, len,
 				     payload, len, &n, &f->e),
@@ -308,7 +309,7 @@ test_calibrate_no_areas(void **state)
 
 	pv_sfi_header_encode(&h, file);
 	assert_int_equal(f->sealer.begin(f->sealer.ctx, false, f->pack.nonce,
-			     file, 12, &f->e),
+			     12, file, 12, &f->e),
 	    0);
 	assert_int_equal(
 	    f->sealer.finish(f->sealer.ctx, h.tag, none, 16, &n, &f->e), 0);
