@@ -11,6 +11,7 @@
 #include "formats/signature.h"
 #include "formats/smi.h"
 #include "cmd/sfi.h"
+#include "cmd/ssp.h"
 #include "crypto/ec.h"
 #include <provisor/image.h>
 #include <provisor/sfi.h>
@@ -194,7 +195,9 @@ pv_inspect_file(struct pv_app *app, const char *path, struct pv_error *e)
 
 	if (r == 0)
 		r = begins(&s, PV_SFI_MAGIC) ? pv_sfi_inspect_file(app, path, e)
-					     : show(&s, e);
+		    : begins(&s, PV_SSP_MAGIC)
+			? pv_ssp_inspect_file(app, path, e)
+			: show(&s, e);
 	free(s.data);
 	return r;
 }

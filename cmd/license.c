@@ -151,9 +151,9 @@ void
 pv_license_hex(const struct pv_app *app, unsigned int off, const char *name,
     const void *data, size_t len, const char *meaning)
 {
-	char hex[2 * 64 + 1], cut[40];
+	char hex[2 * 16 + 1], cut[40];
 
-	pv_hex_encode(hex, data, len);
+	pv_hex_encode(hex, data, len < 16 ? len : 16);
 	/* 16 bytes in full, more than that by its first 15. */
 	(void)snprintf(cut, sizeof(cut), "%.*s%s", len > 16 ? 30 : 32, hex,
 	    len > 16 ? "..." : "");

@@ -7,6 +7,7 @@
 extern const struct pv_verb pv_verbs_key[];
 extern const struct pv_verb pv_verbs_sfi[];
 extern const struct pv_verb pv_verbs_image[];
+extern const struct pv_verb pv_verbs_ssp[];
 extern const struct pv_verb pv_verbs_campaign[];
 extern const struct pv_verb pv_verbs_license[];
 extern const struct pv_verb pv_verbs_ledger[];
@@ -20,6 +21,7 @@ const struct pv_verb *const pv_nouns[] = {
 	pv_verbs_key,
 	pv_verbs_sfi,
 	pv_verbs_image,
+	pv_verbs_ssp,
 	pv_verbs_campaign,
 	pv_verbs_license,
 	pv_verbs_ledger,

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/hex.h"
+#include "crypto/digest.h"
 #include "formats/ssp.h"
 
 #include <stdlib.h>
@@ -214,6 +215,17 @@ rma_word(const struct pv_secrets *s, const struct pv_secrets_io *io,
 	return r;
 }
 
+int
+pv_secrets_check(const struct pv_secrets *s, const struct pv_secrets_io *io,
+    struct pv_error *e)
+{
+	uint32_t word = 0;
+	int r = rma_word(s, io, &word, e);
+
+	pv_wipe(&word, sizeof(word));
+	return r;
+}
+
 /* --- both ------------------------------------------------------------------------- */
 
 int
@@ -221,14 +233,13 @@ pv_secrets_map(const struct pv_secrets *s, const struct pv_secrets_io *io,
     struct pv_secrets_map *ret_map, struct pv_error *e)
 {
 	struct pv_secret *room = NULL;
-	uint32_t word;
 	int r = pv_secret_new(PV_SSP_SECRETS_MAX, &room, e);
 
 	if (r == 0)
 		r = fill_words(s, io, false, pv_secret_data(room), ret_map, e);
 	/* A batch is checked whole before its first package is made. */
 	if (r == 0 && io->table != NULL)
-		r = rma_word(s, io, &word, e);
+		r = pv_secrets_check(s, io, e);
 	pv_secret_free(room);
 	return r;
 }
@@ -256,6 +267,51 @@ pv_secrets_fill(const struct pv_secrets *s, const struct pv_secrets_io *io,
 		*ret_plain = plain;
 	}
 	pv_wipe(&word, sizeof(word));
+	pv_secret_free(room);
+	return r;
+}
+
+int
+pv_secrets_compare(const struct pv_secrets *s, const struct pv_secrets_io *io,
+    const struct pv_secret *plain, size_t *ret_compared, struct pv_error *e)
+{
+	size_t have = pv_secret_len(plain) / 4 - 1, compared = 0;
+	const uint8_t *p = pv_secret_bytes(plain);
+	struct pv_secret *room = NULL;
+	struct pv_secrets_map m;
+	uint32_t rma = 0;
+	uint8_t *want;
+	int r = pv_secret_new(PV_SSP_SECRETS_MAX, &room, e);
+
+	if (r != 0)
+		return r;
+	want = pv_secret_data(room);
+	r = fill_words(s, io, false, want, &m, e);
+	if (r == 0 && s->unlock.given && s->relock.given) {
+		r = rma_word(s, io, &rma, e);
+		if (r == 0 && rma != pv_get_u32le(p))
+			r = pv_fail(e, PV_E_VERIFY,
+			    "the package has other RMA passwords");
+		compared++;
+	}
+	for (size_t k = 0; r == 0 && k < PV_SECRETS_WORDS; k++) {
+		static const uint8_t zero[4];
+		const uint8_t *has = k < have ? p + 4 + 4 * k : zero;
+
+		if (!m.words[k].known)
+			continue;
+		if (!pv_ct_equal(has, want + 4 * k, 4))
+			r = pv_fail(e, PV_E_VERIFY,
+			    "the package has something else in OTP word %zu "
+			    "(%s)",
+			    FIRST + k,
+			    m.words[k].field == NULL ? "no field"
+						     : m.words[k].field->name);
+		compared++;
+	}
+	if (r == 0)
+		*ret_compared = compared;
+	pv_wipe(&rma, sizeof(rma));
 	pv_secret_free(room);
 	return r;
 }

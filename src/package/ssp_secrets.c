@@ -320,12 +320,22 @@ pv_secrets_parse(
 /* --- files and words ------------------------------------------------------------------ */
 
 static int
+check_room(const char *path, size_t size, struct pv_error *e)
+{
+	if (size > PV_SSP_SECRETS_MAX)
+		return pv_fail(e, PV_E_RANGE,
+		    "'%s' holds %zu bytes, OTP words %u to %u hold %u", path,
+		    size, FIRST, LAST, PV_SSP_SECRETS_MAX);
+	return 0;
+}
+
+static int
 read_field(const char *dir, struct pv_secrets_field *f, struct pv_error *e)
 {
 	char path[4096];
 	int r = 0;
 
-	if (f->ref[0] == '/')
+	if (dir == NULL || f->ref[0] == '/')
 		(void)snprintf(path, sizeof(path), "%s", f->ref);
 	else
 		r = pv_path_fit(path, sizeof(path), dir, f->ref, e);
@@ -333,16 +343,15 @@ read_field(const char *dir, struct pv_secrets_field *f, struct pv_error *e)
 		r = pv_secret_read_all(path, PV_SECRETS_MAX, &f->value, e);
 	if (r != 0)
 		return r;
+	/* From here on by the name that opens it. */
+	if (strlen(path) < sizeof(f->ref))
+		memcpy(f->ref, path, strlen(path) + 1);
 	if (f->size != 0 && f->size != pv_secret_len(f->value))
 		return pv_fail(e, PV_E_MALFORMED,
 		    "'size' is %zu, but '%s' holds %zu bytes", f->size, path,
 		    pv_secret_len(f->value));
 	f->size = pv_secret_len(f->value);
-	if (f->size > PV_SSP_SECRETS_MAX)
-		return pv_fail(e, PV_E_RANGE,
-		    "'%s' holds %zu bytes, OTP words %u to %u hold %u", path,
-		    f->size, FIRST, LAST, PV_SSP_SECRETS_MAX);
-	return 0;
+	return check_room(path, f->size, e);
 }
 
 int
@@ -421,11 +430,7 @@ load_raw(const char *path, struct pv_secret *raw, struct pv_secrets *s,
 		    path);
 		return pv_hint(e, "as raw bytes its text would be burnt");
 	}
-	if (f->size > PV_SSP_SECRETS_MAX)
-		return pv_fail(e, PV_E_RANGE,
-		    "'%s' holds %zu bytes, OTP words %u to %u hold %u", path,
-		    f->size, FIRST, LAST, PV_SSP_SECRETS_MAX);
-	return 0;
+	return check_room(path, f->size, e);
 }
 
 int
@@ -433,7 +438,7 @@ pv_secrets_load(const char *path, struct pv_secrets *s, struct pv_error *e)
 {
 	const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
 	struct pv_secret *text = NULL;
-	char *dir;
+	char *dir = NULL;
 	int r;
 
 	memset(s, 0, sizeof(*s));
@@ -445,10 +450,11 @@ pv_secrets_load(const char *path, struct pv_secrets *s, struct pv_error *e)
 	r = pv_secrets_parse(
 	    (const char *)pv_secret_bytes(text), pv_secret_len(text), s, e);
 	pv_secret_free(text);
-	dir = slash == NULL ? strdup(".")
-			    : strndup(path, (size_t)(slash - path) + 1);
-	if (dir == NULL)
-		r = pv_fail(e, PV_E_NOMEM, "out of memory");
+	if (slash != NULL) {
+		dir = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+		if (dir == NULL && r == 0)
+			r = pv_fail(e, PV_E_NOMEM, "out of memory");
+	}
 	if (r == 0)
 		r = pv_secrets_place(dir, s, e);
 	free(dir);

@@ -63,7 +63,7 @@ struct pv_secrets {
 PV_MUST_USE int pv_secrets_load(
     const char *path, struct pv_secrets *s, struct pv_error *e);
 /* The two halves of that for a description: text to fields, no file read; then
- * files, relative to the folder `dir`, and the words. */
+ * files, relative to the folder `dir` (NULL: where we are), and the words. */
 PV_MUST_USE int pv_secrets_parse(
     const char *text, size_t len, struct pv_secrets *s, struct pv_error *e);
 PV_MUST_USE int pv_secrets_place(
@@ -104,9 +104,20 @@ struct pv_secrets_map {
 PV_MUST_USE int pv_secrets_map(const struct pv_secrets *s,
     const struct pv_secrets_io *io, struct pv_secrets_map *ret_map,
     struct pv_error *e);
+/* The RMA passwords alone: there, in range and not the same. */
+PV_MUST_USE int pv_secrets_check(const struct pv_secrets *s,
+    const struct pv_secrets_io *io, struct pv_error *e);
 /* RMA word and secrets for pv_ssp_pack; the caller frees them. */
 PV_MUST_USE int pv_secrets_fill(const struct pv_secrets *s,
     const struct pv_secrets_io *io, struct pv_secret **ret_plain,
     struct pv_secrets_map *ret_map, struct pv_error *e);
+/*
+ * Is this what a package of the same secrets holds? PV_E_VERIFY names the
+ * first word that differs; words of random fields are not compared, nor the
+ * RMA word when no password is given. *ret_compared counts those that were.
+ */
+PV_MUST_USE int pv_secrets_compare(const struct pv_secrets *s,
+    const struct pv_secrets_io *io, const struct pv_secret *plain,
+    size_t *ret_compared, struct pv_error *e);
 
 #endif
