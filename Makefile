@@ -219,8 +219,9 @@ check-headers:
 
 # Proofs too long for every day.
 .PHONY: heavy
-heavy: $(B)/tests/unit/test_load
-	$(Q)PV_LOAD='16 200 2000' CMOCKA_MESSAGE_OUTPUT=TAP $<
+heavy: all $(B)/tests/unit/test_load
+	$(Q)PV_LOAD='16 200 2000' CMOCKA_MESSAGE_OUTPUT=TAP $(B)/tests/unit/test_load
+	$(Q)BUILD=$(abspath $(B)) sh tests/heavy/valgrind.sh
 
 .PHONY: lint format asan ubsan fuzz coverage bench compdb device-check
 lint: check-layers check-headers check-man
