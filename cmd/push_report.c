@@ -30,14 +30,80 @@ pv_push_say_chip(const struct pv_push *p)
 
 /* --- dry run -------------------------------------------------------------------- */
 
+/* What each letter would do, for people; NULL for one with an address. */
+static const char *
+plan_words(char type)
+{
+	switch (type) {
+	case 'C':
+		return "option bytes would be applied last";
+	case 'K':
+		return "bytes that say where the chip would make keys";
+	default:
+		return NULL;
+	}
+}
+
+static const char *
+area_name(char type)
+{
+	switch (type) {
+	case 'F':
+		return "firmware";
+	case 'M':
+		return "module";
+	case 'K':
+		return "key-areas";
+	case 'E':
+		return "external-firmware";
+	case 'C':
+		return "option-bytes";
+	case 'P':
+		return "pause";
+	case 'R':
+		return "resume";
+	default:
+		return "unknown";
+	}
+}
+
+static void
+plan_area(
+    const struct pv_push *p, size_t number, const struct pv_install_area *a)
+{
+	struct pv_sector first, last;
+
+	if (a->type == 'P')
+		pv_out(p->app, "  %zu P  end of a part: the chip restarts\n",
+		    number);
+	if (a->type == 'P' || a->type == 'R')
+		return;
+	if (plan_words(a->type) != NULL) {
+		pv_out(p->app, "  %zu %c  %" PRIu32 " %s\n", number, a->type,
+		    a->size, plan_words(a->type));
+		return;
+	}
+	pv_out(p->app, "  %zu %c  0x%08" PRIx32 "  0x%08" PRIx32, number,
+	    a->type, a->address, a->size);
+	if (a->type == 'E')
+		pv_out(p->app, "  external flash");
+	else if (p->t.chip != NULL &&
+		 pv_chip_sector(p->t.chip, a->address, &first) &&
+		 pv_chip_sector(
+		     p->t.chip, (uint64_t)a->address + a->size - 1, &last))
+		pv_out(p->app, "  sectors %" PRIu32 "..%" PRIu32, first.number,
+		    last.number);
+	pv_out(p->app, "\n");
+}
+
 static void
 plan_areas(const struct pv_push *p, struct pv_json *root)
 {
 	struct pv_json *arr = pv_json_set_array(root, "areas"), *o;
 	struct pv_install_area a;
-	struct pv_sector first, last;
 	size_t i, n = pv_install_areas(p->package);
 	char text[PV_SIZE_TEXT];
+	bool external = false;
 
 	pv_size_text(text, pv_install_size(p->package));
 	pv_out(p->app, "package   %s: %zu area%s, %s\n", p->file, n,
@@ -48,27 +114,15 @@ plan_areas(const struct pv_push *p, struct pv_json *root)
 	for (i = 0; i < n; i++) {
 		pv_install_area(p->package, i, &a);
 		o = pv_json_add_object(arr);
-		pv_json_set_str(
-		    o, "type", a.type == 'C' ? "option-bytes" : "firmware");
+		pv_json_set_str(o, "type", area_name(a.type));
 		pv_json_set_addr(o, "address", a.address);
 		pv_json_set_int(o, "size", a.size);
-		if (a.type == 'C') {
-			pv_out(p->app,
-			    "  %zu C  %" PRIu32
-			    " option bytes would be applied last\n",
-			    i + 1, a.size);
-			continue;
-		}
-		pv_out(p->app, "  %zu F  0x%08" PRIx32 "  0x%08" PRIx32, i + 1,
-		    a.address, a.size);
-		if (p->t.chip != NULL &&
-		    pv_chip_sector(p->t.chip, a.address, &first) &&
-		    pv_chip_sector(
-			p->t.chip, (uint64_t)a.address + a.size - 1, &last))
-			pv_out(p->app, "  sectors %" PRIu32 "..%" PRIu32,
-			    first.number, last.number);
-		pv_out(p->app, "\n");
+		plan_area(p, i + 1, &a);
+		external = external || a.type == 'E';
 	}
+	if (external)
+		pv_out(p->app, "erase     and the sectors of external flash "
+			       "that E areas fill\n");
 }
 
 static void
@@ -155,6 +209,8 @@ result_json(const struct pv_push *p, int code)
 	if (p->kind == PV_PUSH_INSTALL) {
 		pv_json_set_int(o, "area", p->install.area);
 		pv_json_set_int(o, "areas_done", p->install.areas_done);
+		if (p->install.resumed_at != 0)
+			pv_json_set_int(o, "resumed_at", p->install.resumed_at);
 		pv_json_set_int(o, "offset", p->install.offset);
 		pv_json_set_int(o, "bytes", (int64_t)p->install.sent);
 	} else {
@@ -223,6 +279,10 @@ say_verified(const struct pv_push *p)
 	if (n > 0)
 		(void)snprintf(again, sizeof(again), ", %u retr%s on the line",
 		    n, n == 1 ? "y" : "ies");
+	if (p->kind == PV_PUSH_INSTALL && p->install.resumed_at != 0)
+		pv_out(p->app,
+		    "resumed   at area %u: the parts before it were there\n",
+		    p->install.resumed_at);
 	if (p->kind == PV_PUSH_INSTALL) {
 		pv_out(p->app,
 		    "verified  %u area%s confirmed by the chip%s%s\n",

@@ -5,6 +5,7 @@
 
 #include "cmd/sfi.h"
 #include "cmd/sfi_inputs.h"
+#include <provisor/push.h>
 
 /* What was typed. */
 struct pv_sfi_args {
@@ -40,7 +41,8 @@ struct pv_sfi_job {
 	struct pv_sfi_info plan;
 	char *nonce_path; /* where a fresh nonce goes */
 	bool nonce_replaced;
-	struct pv_json *areas; /* with --json: the array to fill */
+	struct pv_json *areas;		 /* with --json: the array to fill */
+	struct pv_install_places places; /* that the package fills */
 };
 
 /* Are these two names of one file? A name may be NULL. */

@@ -162,6 +162,7 @@ pv_sfi_show_area(
 	(void)e;
 	if (a->index == 1)
 		show_title(j);
+	pv_install_place(&j->places, (char)a->type, a->address, a->size);
 	area_text(j, a, text, sizeof(text));
 	if (j->areas != NULL) {
 		o = pv_json_add_object(j->areas);
@@ -196,6 +197,11 @@ pv_sfi_show_notes(struct pv_sfi_job *j)
 		    "note: %u areas, but a chip with provisor's install agent "
 		    "takes %u: 'push' will refuse this package\n",
 		    n, PV_SI_AREAS_MAX);
+	else if (j->places.n > PV_SI_PLACES_MAX)
+		pv_say(j->app,
+		    "note: %zu stretches of memory, but a chip with provisor's "
+		    "install agent takes %u: 'push' will refuse this package\n",
+		    j->places.n, PV_SI_PLACES_MAX);
 	pv_sfi_options_say(j->app, &j->options);
 	if (j->a.options == NULL)
 		pv_say(j->app,

@@ -6,6 +6,7 @@
 #include "cmd/sim_run.h"
 #include "sim/sim.h"
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/hex.h"
 
@@ -29,6 +30,44 @@ parse_iv_add(const char *text, enum pv_agent_iv_add *ret, struct pv_error *e)
 		return pv_fail(e, PV_E_USAGE,
 		    "--iv-add: no rule '%s' (be96, le32-hi, le32-lo)", text);
 	return 0;
+}
+
+/* SIZE[@ADDRESS]; the address of the description by default. */
+static int
+parse_external(const char *text, const struct pv_chip *chip,
+    struct pv_sim_create *c, struct pv_error *e)
+{
+	uint64_t size = 0, base = chip->external.base;
+	const char *at;
+	char *copy;
+	int r;
+
+	if (text == NULL)
+		return 0;
+	if (chip->external.size == 0)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "--external-flash: %s sees no external flash", chip->name);
+	copy = strdup(text);
+	if (copy == NULL)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
+	at = strchr(text, '@');
+	if (at != NULL)
+		copy[at - text] = '\0';
+	r = pv_parse_size(
+	    copy, PV_SIM_EXTERNAL_MAX, "--external-flash", &size, e);
+	if (r == 0 && at != NULL)
+		r = pv_parse_u64(
+		    at + 1, UINT32_MAX, "--external-flash", &base, e);
+	free(copy);
+	if (r == 0 &&
+	    (size == 0 || size % PV_SIM_EXTERNAL_SECTOR != 0 ||
+		base % PV_SIM_EXTERNAL_SECTOR != 0 || base + size > UINT32_MAX))
+		r = pv_fail(e, PV_E_USAGE,
+		    "--external-flash: '%s' is not whole sectors of %u bytes",
+		    text, PV_SIM_EXTERNAL_SECTOR);
+	c->external_base = (uint32_t)base;
+	c->external_size = (uint32_t)size;
+	return r;
 }
 
 /* A chip description given as a path must be found from any folder later. */
@@ -99,6 +138,7 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	const char *chip_name = NULL, *ca = NULL, *product_id = NULL;
 	const char *campaign_key = NULL, *iv_add = NULL, *rdp = NULL;
 	const char *profile = NULL, **otp = NULL;
+	const char *external = NULL;
 	uint64_t level = 0;
 	int with_agent = 0, without_agent = 0, irreversible = 0, closed = 0;
 	struct poptOption table[] = {
@@ -124,6 +164,9 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "RULE" },
 		{ "rdp", 0, POPT_ARG_STRING, &rdp, 0,
 		    "readout protection level 0, 1 or 2 (default 0)", "N" },
+		{ "external-flash", 0, POPT_ARG_STRING, &external, 0,
+		    "flash outside of the part, such as 8M (default: none)",
+		    "SIZE[@ADDRESS]" },
 		{ "allow-irreversible", 0, POPT_ARG_NONE, &irreversible, 0,
 		    "let a package's option bytes lock the chip for good",
 		    NULL },
@@ -167,11 +210,13 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	if (r == 0 && chip->mpu)
 		r = mcu_only(with_agent || without_agent || irreversible ||
 				 iv_add != NULL || rdp != NULL ||
-				 campaign_key != NULL,
+				 campaign_key != NULL || external != NULL,
 		    e);
 	else if (r == 0 && (closed || profile != NULL || otp != NULL))
 		r = pv_fail(e, PV_E_USAGE,
 		    "--closed, --ssp-profile and --otp are for an STM32MP");
+	if (r == 0)
+		r = parse_external(external, chip, &c, e);
 	if (r != 0)
 		goto out;
 	c.closed = closed != 0;
@@ -202,6 +247,21 @@ protection_name(const struct pv_sim_state *s)
 	return s->rdp == 0   ? "open"
 	       : s->rdp == 1 ? "read protected"
 			     : "locked for good";
+}
+
+/* Address and size are public in the header of a module. */
+static void
+show_modules_json(const struct pv_sim_state *s, struct pv_json *root)
+{
+	struct pv_json *list = pv_json_set_array(root, "modules"), *o;
+
+	for (size_t i = 0; i < s->n_modules; i++) {
+		o = pv_json_add_object(list);
+		pv_json_set_addr(o, "address", pv_get_u32le(s->modules[i] + 8));
+		pv_json_set_u64(o, "size", pv_get_u32le(s->modules[i] + 12));
+		pv_json_set_hex(
+		    o, "header", s->modules[i], sizeof s->modules[i]);
+	}
 }
 
 static int
@@ -236,6 +296,11 @@ show_json(struct pv_app *app, const char *dir, const struct pv_chip *chip,
 		pv_json_set_hex(root, "campaign_key_sha256", s->campaign_key,
 		    sizeof s->campaign_key);
 	pv_json_set_str(root, "install", pv_sim_install_name(install));
+	if (s->external_size > 0) {
+		pv_json_set_addr(root, "external_base", s->external_base);
+		pv_json_set_u64(root, "external_size", s->external_size);
+	}
+	show_modules_json(s, root);
 	if (s->running)
 		pv_json_set_addr(root, "running_at", s->running_at);
 	pv_sim_state_counters(s, pv_json_set_object(root, "counters"));
@@ -258,6 +323,15 @@ show_text(struct pv_app *app, const char *dir, const struct pv_chip *chip,
 	pv_out(app, "protection   RDP %u (%s), %u sectors write protected\n",
 	    s->rdp, protection_name(s), n);
 	pv_out(app, "install      %s\n", pv_sim_install_name(install));
+	if (s->external_size > 0)
+		pv_out(app, "external     %" PRIu32 " KiB at 0x%08" PRIx32 "\n",
+		    s->external_size / 1024, s->external_base);
+	for (size_t i = 0; i < s->n_modules; i++)
+		pv_out(app,
+		    "module       %" PRIu32 " bytes at 0x%08" PRIx32
+		    ", stored as delivered\n",
+		    pv_get_u32le(s->modules[i] + 12),
+		    pv_get_u32le(s->modules[i] + 8));
 	for (size_t i = 0; i < s->n_option_words; i++)
 		pv_out(app, "option word %2zu  0x%08" PRIx32 "\n", i,
 		    s->option_words[i]);
@@ -308,8 +382,9 @@ const struct pv_verb pv_verbs_sim[] = {
 	{ "sim", "create",
 	    "DIR --chip CHIP [--ca DIR] [--product-id ID] [--campaign-key PEM] "
 	    "[--agent | --no-agent] [--iv-add RULE] [--rdp N] "
-	    "[--allow-irreversible] [--closed] [--ssp-profile FIELDS] "
-	    "[--otp WORD=VALUE]...",
+	    "[--external-flash SIZE[@ADDRESS]] [--allow-irreversible] "
+	    "[--closed] "
+	    "[--ssp-profile FIELDS] [--otp WORD=VALUE]...",
 	    "make a virtual chip (the install agent and its exchange are "
 	    "provisor's own)",
 	    "provisor sim create chip1 --chip stm32h563", run_create },

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Keys, plaintext and everything learned about a package. */
+/* Keys and plaintext. What must be erased stays known. */
 static void
 forget(struct pv_agent *a)
 {
@@ -17,18 +17,20 @@ forget(struct pv_agent *a)
 	pv_dev_wipe(a->nonce, sizeof a->nonce);
 	pv_dev_wipe(a->plain, sizeof a->plain);
 	pv_dev_wipe(a->block, sizeof a->block);
-	pv_dev_wipe(a->firmware, sizeof a->firmware);
+	pv_dev_wipe(a->collect, sizeof a->collect);
+	pv_dev_wipe(a->region_key, sizeof a->region_key);
 	pv_dev_wipe(a->options, sizeof a->options);
-	a->n_firmware = 0;
+	for (size_t i = 0; i < PV_AGENT_PLACES; i++)
+		pv_dev_wipe(a->places[i].held, sizeof a->places[i].held);
 	a->options_len = 0;
-	a->options_area = false;
 	a->last_len = 0;
 	a->last_off = 0;
 }
 
 /*
  * The install fails, or is given up. Before the first area flash is as it
- * was; after it, all of flash is erased before the answer. Nothing is erased
+ * was; after it, all of flash is erased before the answer. Between two parts
+ * nothing has been changed since the note: it waits on. Nothing is erased
  * while a start that finds the note would not go on erasing, nor once option
  * bytes may be in force: a chip they closed could not be filled again.
  */
@@ -36,7 +38,12 @@ static void
 give_up(struct pv_agent *a)
 {
 	forget(a);
+	if (a->paused && pv_agent_note_load(a) == PV_AGENT_NOTE_PAUSED) {
+		a->state = PV_SI_STATE_PAUSED;
+		return;
+	}
 	if (!a->mark) {
+		a->n_places = 0;
 		if (a->state == PV_SI_STATE_LICENSED ||
 		    a->state == PV_SI_STATE_READY)
 			a->state = PV_SI_STATE_IDLE;
@@ -91,14 +98,17 @@ do_license(struct pv_agent *a, const struct pv_an_special *s)
 	uint16_t r;
 
 	if (a->state != PV_SI_STATE_IDLE && a->state != PV_SI_STATE_FAILED &&
-	    a->state != PV_SI_STATE_DONE)
+	    a->state != PV_SI_STATE_DONE && a->state != PV_SI_STATE_PAUSED)
 		return PV_SI_E_SEQUENCE;
 	if (s->len != 64)
 		return PV_SI_E_LENGTH;
-	forget(a);
-	memset(a->erased, 0, sizeof a->erased);
-	a->areas = 0;
-	a->areas_total = 0;
+	if (!a->paused) {
+		forget(a);
+		memset(a->erased, 0, sizeof a->erased);
+		a->n_places = 0;
+		a->areas = 0;
+		a->areas_total = 0;
+	}
 	a->received = 0;
 	r = pv_dev_license_open(a->config, a->crypto, s->data, s->more,
 	    s->more_len, a->key, a->nonce);
@@ -111,7 +121,7 @@ static uint16_t
 do_header(struct pv_agent *a, const struct pv_an_special *s)
 {
 	const struct pv_agent_crypto *c = a->crypto;
-	uint8_t tag[16], iv[12];
+	uint8_t tag[16], iv[12], package[32];
 	uint16_t total = 0;
 
 	if (a->state != PV_SI_STATE_LICENSED)
@@ -128,27 +138,35 @@ do_header(struct pv_agent *a, const struct pv_an_special *s)
 		return PV_SI_E_HEADER_TAG;
 	if (total > PV_AGENT_AREAS)
 		return PV_SI_E_AREA_COUNT;
-	a->areas_total = total;
+	if (c->sha256(c->ctx, s->data, s->len, package) != 0)
+		return PV_SI_E_INTERNAL;
+	if (a->paused && memcmp(package, a->package, sizeof package) != 0)
+		return PV_SI_E_PACKAGE;
+	if (!a->paused) {
+		memcpy(a->package, package, sizeof package);
+		memcpy(a->chain, package, sizeof package);
+		a->areas_total = total;
+	}
 	a->state = PV_SI_STATE_READY;
 	return PV_SI_OK;
 }
 
 /* --- areas --------------------------------------------------------------------- */
 
+/* A look at an area that will come; nothing is changed. */
 static uint16_t
-begin_options(struct pv_agent *a, const struct pv_dev_sfi_area *area)
+do_check(const struct pv_agent *a, const struct pv_an_special *s)
 {
-	if (a->config->option_bytes == 0)
-		return PV_SI_E_AREA_TYPE;
-	if (area->index != area->total)
+	struct pv_dev_sfi_area area;
+
+	if (a->state != PV_SI_STATE_READY || a->mark)
+		return PV_SI_E_SEQUENCE;
+	if (!pv_dev_sfi_area(s->data, s->len, &area))
+		return PV_SI_E_LENGTH;
+	if (area.index == 0 || area.index > a->areas_total ||
+	    area.total != a->areas_total)
 		return PV_SI_E_AREA_ORDER;
-	if (area->address != 0)
-		return PV_SI_E_AREA_RANGE;
-	if (area->size != a->config->option_bytes ||
-	    area->size > sizeof a->options)
-		return PV_SI_E_AREA_SIZE;
-	a->options_area = true;
-	return PV_SI_OK;
+	return pv_agent_area_check(a, &area);
 }
 
 /*
@@ -168,6 +186,18 @@ clear_flash(struct pv_agent *a)
 	return r;
 }
 
+/* What the next start must know before flash is touched. */
+static uint16_t
+prepare(struct pv_agent *a)
+{
+	if (!a->mark)
+		return clear_flash(a);
+	if (!a->paused && a->area_type != 'E')
+		return PV_SI_OK;
+	a->paused = false;
+	return pv_agent_mark(a);
+}
+
 static uint16_t
 do_area_begin(struct pv_agent *a, const struct pv_an_special *s)
 {
@@ -183,23 +213,15 @@ do_area_begin(struct pv_agent *a, const struct pv_an_special *s)
 	if (a->areas == a->areas_total || area.index != a->areas + 1 ||
 	    area.total != a->areas_total)
 		return PV_SI_E_AREA_ORDER;
-	if (area.type == 'F')
-		r = pv_agent_area_open(a, area.address, area.size);
-	else if (area.type == 'C')
-		r = begin_options(a, &area);
-	else if (area.type == 'M')
-		r = PV_SI_E_AREA_MODULE;
-	else
-		r = PV_SI_E_AREA_TYPE;
-	if (r == PV_SI_OK && !a->mark)
-		r = clear_flash(a);
+	memcpy(a->area_header, s->data, sizeof a->area_header);
+	r = pv_agent_area_check(a, &area);
+	if (r == PV_SI_OK)
+		r = pv_agent_area_begin(a, &area);
+	if (r == PV_SI_OK)
+		r = prepare(a);
 	if (r != PV_SI_OK)
 		return r;
 	a->state = PV_SI_STATE_AREA;
-	a->area_size = area.size;
-	a->received = 0;
-	a->last_len = 0;
-	memcpy(a->area_tag, area.tag, sizeof a->area_tag);
 	pv_dev_sfi_iv(a->config->iv_add, a->nonce, area.index, iv);
 	if (c->gcm_begin(c->ctx, a->key, iv, s->data, PV_DEV_SFI_AREA_AAD) != 0)
 		return PV_SI_E_INTERNAL;
@@ -231,10 +253,7 @@ do_area_data(struct pv_agent *a, const struct pv_an_special *s)
 		return PV_SI_E_AREA_SIZE;
 	if (a->crypto->gcm_update(a->crypto->ctx, s->more, a->plain, len) != 0)
 		return PV_SI_E_INTERNAL;
-	if (a->options_area)
-		memcpy(a->options + a->received, a->plain, len);
-	else
-		code = pv_agent_area_put(a, a->plain, len);
+	code = pv_agent_area_put(a, a->plain, len);
 	pv_dev_wipe(a->plain, len);
 	if (code != PV_SI_OK)
 		return code;
@@ -244,11 +263,39 @@ do_area_data(struct pv_agent *a, const struct pv_an_special *s)
 	return PV_SI_OK;
 }
 
+/* The chain names what was installed, tags included. */
+static uint16_t
+extend_chain(struct pv_agent *a)
+{
+	uint8_t both[sizeof a->chain + sizeof a->area_header];
+
+	memcpy(both, a->chain, sizeof a->chain);
+	memcpy(both + sizeof a->chain, a->area_header, sizeof a->area_header);
+	if (a->crypto->sha256(a->crypto->ctx, both, sizeof both, a->chain) != 0)
+		return PV_SI_E_INTERNAL;
+	return PV_SI_OK;
+}
+
+/* The end of a part: from this note on the next start waits for the rest. */
+static uint16_t
+pause_here(struct pv_agent *a)
+{
+	uint16_t r = pv_agent_mark_paused(a);
+
+	if (r != PV_SI_OK)
+		return r;
+	forget(a);
+	if (pv_agent_note_load(a) != PV_AGENT_NOTE_PAUSED)
+		return PV_SI_E_INTERNAL;
+	a->state = PV_SI_STATE_PAUSED;
+	return PV_SI_OK;
+}
+
 static uint16_t
 do_area_end(struct pv_agent *a, const struct pv_an_special *s)
 {
 	const struct pv_agent_crypto *c = a->crypto;
-	uint16_t index;
+	uint16_t index, r;
 
 	if (s->len != 2)
 		return PV_SI_E_LENGTH;
@@ -262,17 +309,16 @@ do_area_end(struct pv_agent *a, const struct pv_an_special *s)
 		return PV_SI_E_AREA_ORDER;
 	if (a->received != a->area_size)
 		return PV_SI_E_AREA_SIZE;
-	if (c->gcm_check(c->ctx, a->area_tag) != 0)
+	if (c->gcm_check(c->ctx, a->area_header + PV_DEV_SFI_AREA_AAD) != 0)
 		return PV_SI_E_AREA_TAG;
-	if (a->options_area) {
-		/* Refused now, while the old content can still be lost. */
-		if (a->store->options_check(
-			a->store->ctx, a->options, a->area_size) != 0)
-			return PV_SI_E_OPTIONS;
-		a->options_len = a->area_size;
-		a->options_area = false;
-	}
+	r = pv_agent_area_end(a);
+	if (r == PV_SI_OK)
+		r = extend_chain(a);
+	if (r != PV_SI_OK)
+		return r;
 	a->areas++;
+	if (a->area_type == 'P')
+		return pause_here(a);
 	a->state = PV_SI_STATE_READY;
 	return PV_SI_OK;
 }
@@ -286,9 +332,9 @@ do_finish(struct pv_agent *a)
 		return PV_SI_E_SEQUENCE;
 	if (a->areas != a->areas_total)
 		return PV_SI_E_INCOMPLETE;
-	r = pv_agent_areas_verify(a);
+	r = pv_agent_places_verify(a);
 	if (r == PV_SI_OK)
-		r = pv_agent_areas_release(a);
+		r = pv_agent_places_release(a);
 	/* From this note on the install is finished, whatever happens. */
 	if (r == PV_SI_OK && a->options_len > 0)
 		r = pv_agent_mark_applying(a);
@@ -299,6 +345,7 @@ static uint16_t
 do_abort(struct pv_agent *a)
 {
 	if (!a->committed) {
+		a->paused = false; /* no longer waited for */
 		give_up(a);
 		return a->state == PV_SI_STATE_BROKEN ? PV_SI_E_FLASH_ERASE
 						      : PV_SI_OK;
@@ -332,6 +379,18 @@ put_status(const struct pv_agent *a, uint16_t result, uint16_t index,
 	pv_put_u16le(status + 6, 0);
 }
 
+static uint32_t
+takes(const struct pv_agent *a)
+{
+	uint32_t what = 0;
+
+	if (a->crypto->random != NULL)
+		what |= PV_SI_TAKES_KEYS;
+	if (a->store->module_keep != NULL && a->store->modules_forget != NULL)
+		what |= PV_SI_TAKES_MODULES;
+	return what;
+}
+
 static void
 put_info(const struct pv_agent *a, struct pv_an_special *s)
 {
@@ -349,6 +408,11 @@ put_info(const struct pv_agent *a, struct pv_an_special *s)
 	pv_wr_u32le(&w, c->flash_size);
 	pv_wr_u32le(&w, a->memory->write_unit);
 	pv_wr_u32le(&w, c->option_bytes);
+	pv_wr_u32le(&w, c->external != NULL ? c->external->base : 0);
+	pv_wr_u32le(&w, c->external != NULL ? c->external->size : 0);
+	pv_wr_u32le(&w, takes(a));
+	pv_wr_u16le(&w, PV_AGENT_PLACES);
+	pv_wr_u16le(&w, PV_AGENT_AREAS);
 	s->out_len = w.len;
 }
 
@@ -382,6 +446,19 @@ put_report(const struct pv_agent *a, struct pv_an_special *s)
 	s->out_len = w.len;
 }
 
+static void
+put_pause(const struct pv_agent *a, struct pv_an_special *s)
+{
+	static const uint8_t none[sizeof a->chain];
+	struct pv_writer w;
+
+	pv_wr_init(&w, s->out, sizeof s->out);
+	pv_wr_u16le(&w, a->paused ? a->areas : 0);
+	pv_wr_u16le(&w, a->paused ? a->areas_total : 0);
+	pv_wr_bytes(&w, a->paused ? a->chain : none, sizeof a->chain);
+	s->out_len = w.len;
+}
+
 /* --- entry points ------------------------------------------------------------------ */
 
 bool
@@ -396,9 +473,9 @@ pv_agent_known(void *ctx, uint8_t opcode, uint16_t sub, enum pv_an_lock lock)
 	/* Under read protection nothing is installed, but it may be asked. */
 	if (reads || lock == PV_AN_READ_PROTECTED)
 		return reads;
-	return sub == PV_SI_HEADER || sub == PV_SI_AREA_BEGIN ||
-	       sub == PV_SI_AREA_END || sub == PV_SI_FINISH ||
-	       sub == PV_SI_ABORT;
+	return sub == PV_SI_HEADER || sub == PV_SI_CHECK ||
+	       sub == PV_SI_AREA_BEGIN || sub == PV_SI_AREA_END ||
+	       sub == PV_SI_FINISH || sub == PV_SI_ABORT || sub == PV_SI_PAUSE;
 }
 
 /* Subcommands that change something: one status, and the rules of failure. */
@@ -410,6 +487,8 @@ act(struct pv_agent *a, const struct pv_an_special *s)
 		return do_license(a, s);
 	case PV_SI_HEADER:
 		return do_header(a, s);
+	case PV_SI_CHECK:
+		return do_check(a, s);
 	case PV_SI_AREA_BEGIN:
 		return do_area_begin(a, s);
 	case PV_SI_AREA_DATA:
@@ -442,7 +521,11 @@ run_action(struct pv_agent *a, struct pv_an_special *s)
 	put_status(a, result, index, a->last_status);
 	memcpy(s->status, a->last_status, sizeof a->last_status);
 	s->status_len = PV_SI_STATUS_LEN;
-	s->restart = s->sub == PV_SI_FINISH && result == PV_SI_OK;
+	/* At the end of a part, and of the package. */
+	s->restart =
+	    result == PV_SI_OK &&
+	    (s->sub == PV_SI_FINISH ||
+		(s->sub == PV_SI_AREA_END && a->state == PV_SI_STATE_PAUSED));
 }
 
 void
@@ -460,6 +543,9 @@ pv_agent_run(void *ctx, struct pv_an_special *s)
 		break;
 	case PV_SI_STATUS:
 		put_report(a, s);
+		break;
+	case PV_SI_PAUSE:
+		put_pause(a, s);
 		break;
 	default:
 		run_action(a, s);
@@ -503,6 +589,9 @@ pv_agent_init(struct pv_agent *a, const struct pv_agent_config *config,
 		break;
 	case PV_AGENT_NOTE_APPLYING:
 		resume(a);
+		break;
+	case PV_AGENT_NOTE_PAUSED:
+		a->state = PV_SI_STATE_PAUSED;
 		break;
 	}
 	put_status(a, PV_SI_OK, 0, a->last_status);

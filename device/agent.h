@@ -18,6 +18,8 @@
 #define PV_AGENT_SECTORS 2048U /* highest sector number + 1 */
 #define PV_AGENT_HOLD	 32U   /* most bytes held back of an area */
 #define PV_AGENT_OPTIONS 128U  /* bytes of a C area */
+#define PV_AGENT_PLACES	 PV_SI_PLACES_MAX
+#define PV_AGENT_COLLECT 512U /* bytes of a K or C area, of heads */
 #define PV_AGENT_CERT	 136U
 
 /* How an area's number is added to the nonce. */
@@ -52,6 +54,8 @@ struct pv_agent_crypto {
 	int (*gcm_check)(void *ctx, const uint8_t tag[16]);
 	/* Forget key and stream. */
 	void (*gcm_end)(void *ctx);
+	/* For keys that stay in the part; NULL: no K areas are taken. */
+	int (*random)(void *ctx, uint8_t *data, size_t len);
 };
 
 /*
@@ -59,13 +63,14 @@ struct pv_agent_crypto {
  * all of it or nothing; a read of a note never written gives all 0xFF or all
  * zero bytes.
  */
-#define PV_AGENT_NOTE_LEN 272U
+#define PV_AGENT_NOTE_LEN 3544U
 enum pv_agent_note {
 	PV_AGENT_NOTE_NONE,	 /* never written */
 	PV_AGENT_NOTE_UNDER_WAY, /* an install began and did not end */
 	PV_AGENT_NOTE_DONE,	 /* the last install finished */
 	PV_AGENT_NOTE_FAILED,	 /* the last install failed and was erased */
 	PV_AGENT_NOTE_APPLYING, /* all programmed; option bytes to be applied */
+	PV_AGENT_NOTE_PAUSED,	/* between two parts */
 	PV_AGENT_NOTE_INVALID,	/* damaged */
 };
 enum pv_agent_note pv_agent_note_state(const uint8_t note[PV_AGENT_NOTE_LEN]);
@@ -82,6 +87,13 @@ struct pv_agent_store {
 	 * where it protects itself from being changed.
 	 */
 	int (*options_apply)(void *ctx, const uint8_t *data, size_t len);
+	/*
+	 * Keep the 48-byte header of a module whose body is in flash, until
+	 * modules_forget; the same one again is kept once. Both NULL: the
+	 * part takes no modules.
+	 */
+	int (*module_keep)(void *ctx, const uint8_t header[48]);
+	int (*modules_forget)(void *ctx);
 };
 
 struct pv_agent_config {
@@ -92,14 +104,16 @@ struct pv_agent_config {
 	enum pv_agent_iv_add iv_add;
 	const uint8_t *certificate;   /* 136 bytes */
 	const uint8_t *campaign_hash; /* 32 bytes, or NULL: none pinned */
+	const struct pv_dev_external *external; /* or NULL: none */
 };
 
-/* One F area that was begun. */
-struct pv_agent_area {
-	uint32_t base; /* address of the first hold-back unit */
+/* A stretch of memory that this install fills. */
+struct pv_agent_place {
+	uint8_t type;  /* 'F', 'M', 'K', 'E' */
+	uint32_t base; /* address of its first unit */
 	uint32_t addr, size;
-	uint32_t crc; /* of the plaintext */
-	uint8_t held[PV_AGENT_HOLD];
+	uint32_t crc;		     /* of whole units, as they must be read */
+	uint8_t held[PV_AGENT_HOLD]; /* first unit of F and M */
 };
 
 struct pv_agent {
@@ -113,33 +127,44 @@ struct pv_agent {
 	uint8_t last_status[PV_SI_STATUS_LEN];
 	uint16_t areas, areas_total; /* completed, announced */
 
+	/* the package: SHA-256 of its header, then chained over the areas */
+	uint8_t package[32], chain[32];
+	uint32_t token; /* address of the last P area */
+	bool paused;	/* between parts: nothing but R may follow */
+
 	/* the area under way */
-	bool options_area;
-	uint32_t area_addr, area_size, received;
+	uint8_t area_type;
+	uint8_t area_header[30];
+	uint32_t area_size, received;
 	uint32_t last_off, last_len; /* chunk accepted last; len 0: none */
-	uint8_t area_tag[16];
-	uint8_t block[PV_AGENT_HOLD]; /* the unit being filled */
+	uint32_t collected;	     /* bytes that are not memory */
+	uint32_t data_addr, data_size, data_done; /* bytes that are */
+	uint8_t block[PV_AGENT_HOLD];		  /* the unit being filled */
+	uint8_t collect[PV_AGENT_COLLECT];
+	uint32_t region, mode; /* of an E area */
+	uint8_t region_key[16];
 
 	/* how far the install under way got, as the next start will see it */
 	bool mark;	/* the note may say that one is under way */
 	bool durable;	/* it says so, and no other thing */
 	bool committed; /* option bytes may be in force: erase no more */
-	uint8_t erased[PV_AGENT_SECTORS / 8]; /* since the license, by number */
+	uint8_t erased[PV_AGENT_SECTORS / 8]; /* since the start, by number */
 
-	size_t n_firmware;
-	struct pv_agent_area firmware[PV_AGENT_AREAS];
+	size_t n_places;
+	struct pv_agent_place places[PV_AGENT_PLACES];
 	uint32_t options_len;
 	uint8_t options[PV_AGENT_OPTIONS];
 
 	uint8_t nonce[12];
 	uint8_t key[16];
 	uint8_t plain[PV_SI_DATA_MAX];
+	uint8_t note[PV_AGENT_NOTE_LEN]; /* while it is read or written */
 };
 
 /*
  * Set up and do what a start must do: read the note, and when an install was
  * cut off erase flash, or, when only its option bytes were left to apply,
- * finish it. All pointers are borrowed.
+ * finish it; between two parts wait for the rest. All pointers are borrowed.
  */
 void pv_agent_init(struct pv_agent *a, const struct pv_agent_config *config,
     const struct pv_dev_memory *memory, const struct pv_agent_crypto *crypto,

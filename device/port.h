@@ -45,4 +45,24 @@ struct pv_dev_memory {
 	uint32_t write_unit; /* bytes, 1..32, a power of two */
 };
 
+/*
+ * A flash outside of the part, which the part reads through its on-the-fly
+ * decryption. `memory` is the flash itself: what is read and programmed there
+ * is ciphertext; of its functions region, read, program, sector, erase are
+ * used.
+ */
+struct pv_dev_external {
+	struct pv_dev_memory memory;
+	uint32_t base, size; /* where the part sees it */
+	uint8_t erased;	     /* byte value of its erased flash */
+	/*
+	 * In place: what must be in that flash for a region to show this
+	 * plaintext. addr and len are multiples of 16; len 0 asks whether the
+	 * part has the region and the mode. Nonzero: it has not.
+	 */
+	int (*seal)(void *ctx, uint32_t region, uint32_t mode,
+	    const uint8_t key[16], uint32_t addr, uint8_t *data, size_t len);
+	void *ctx;
+};
+
 #endif

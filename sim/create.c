@@ -143,6 +143,9 @@ make_memories(const struct pv_sim_create *c, const struct pv_chip *chip,
 	if (r == 0 && chip->has_option_area)
 		r = fill_file(
 		    c->dir, "options.bin", chip->option_area.size, 0xff, e);
+	if (r == 0 && c->external_size > 0)
+		r = fill_file(
+		    c->dir, "external.bin", c->external_size, 0xff, e);
 	return r;
 }
 
@@ -166,6 +169,8 @@ pv_sim_create(const struct pv_sim_create *c, struct pv_sim_state *ret_state,
 	s.allow_irreversible = c->allow_irreversible;
 	s.iv_add = c->iv_add;
 	s.rdp = c->rdp;
+	s.external_base = c->external_base;
+	s.external_size = c->external_size;
 	if (c->ssp_profile != NULL) {
 		struct pv_mp_profile profile;
 

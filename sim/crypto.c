@@ -5,6 +5,7 @@
 #include "crypto/digest.h"
 #include "crypto/ec.h"
 #include "crypto/kdf.h"
+#include "crypto/rand.h"
 
 #include <stdlib.h>
 
@@ -100,6 +101,13 @@ do_gcm_check(void *ctx, const uint8_t tag[16])
 	return pv_gcm_check(c->gcm, tag, NULL);
 }
 
+static int
+do_random(void *ctx, uint8_t *data, size_t len)
+{
+	(void)ctx;
+	return pv_random(data, len, NULL);
+}
+
 int
 pv_sim_crypto_new(struct pv_ec_key *chip_key, struct pv_sim_crypto **ret_c,
     struct pv_agent_crypto *ret_ops, struct pv_error *e)
@@ -120,6 +128,7 @@ pv_sim_crypto_new(struct pv_ec_key *chip_key, struct pv_sim_crypto **ret_c,
 		.gcm_update = do_gcm_update,
 		.gcm_check = do_gcm_check,
 		.gcm_end = do_gcm_end,
+		.random = do_random,
 	};
 	*ret_c = c;
 	return 0;

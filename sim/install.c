@@ -27,6 +27,8 @@ pv_sim_install_name(enum pv_agent_note install)
 	case PV_AGENT_NOTE_APPLYING:
 		return "cut off at its option bytes, finished at the next "
 		       "start";
+	case PV_AGENT_NOTE_PAUSED:
+		return "between two parts, waits for the rest; does not start";
 	case PV_AGENT_NOTE_INVALID:
 		break;
 	}
@@ -129,6 +131,34 @@ note_write(void *ctx, const uint8_t note[PV_AGENT_NOTE_LEN])
 	return pv_sim_save(sim);
 }
 
+/* --- modules -------------------------------------------------------------------- */
+
+static int
+module_keep(void *ctx, const uint8_t header[PV_SIM_MODULE])
+{
+	struct pv_sim *sim = ctx;
+	struct pv_sim_state *s = &sim->state;
+
+	for (size_t i = 0; i < s->n_modules; i++)
+		if (memcmp(s->modules[i], header, PV_SIM_MODULE) == 0)
+			return 0;
+	if (s->n_modules == PV_SIM_MODULES)
+		return -1;
+	memcpy(s->modules[s->n_modules++], header, PV_SIM_MODULE);
+	return pv_sim_save(sim);
+}
+
+static int
+modules_forget(void *ctx)
+{
+	struct pv_sim *sim = ctx;
+
+	if (sim->state.n_modules == 0)
+		return 0;
+	sim->state.n_modules = 0;
+	return pv_sim_save(sim);
+}
+
 void
 pv_sim_agent_start(struct pv_sim *sim)
 {
@@ -144,6 +174,7 @@ pv_sim_agent_start(struct pv_sim *sim)
 		.certificate = sim->cert,
 		.campaign_hash =
 		    sim->state.pinned ? sim->state.campaign_key : NULL,
+		.external = pv_sim_external(sim),
 	};
 	if (sim->agent_config.option_bytes > PV_AGENT_OPTIONS)
 		sim->agent_config.option_bytes = 0;
@@ -153,6 +184,8 @@ pv_sim_agent_start(struct pv_sim *sim)
 		.note_write = note_write,
 		.options_check = options_check,
 		.options_apply = options_apply,
+		.module_keep = module_keep,
+		.modules_forget = modules_forget,
 	};
 	sim->specials = (struct pv_an_specials){
 		.ctx = &sim->agent,

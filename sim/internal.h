@@ -20,7 +20,8 @@ struct pv_sim {
 
 	uint32_t flash_base;
 	size_t flash_size, ram_size, options_size, otp_size;
-	uint8_t *flash, *ram, *options, *otp; /* shared maps of the files */
+	/* shared maps of the files */
+	uint8_t *flash, *ram, *options, *otp, *external;
 
 	uint8_t cert[PV_SIM_CERT];
 	struct pv_sim_crypto *crypto;
@@ -32,6 +33,7 @@ struct pv_sim {
 	struct pv_an_specials specials;
 	struct pv_agent_config agent_config;
 	struct pv_agent_store agent_store;
+	struct pv_dev_external external_ops;
 	struct pv_an an;
 	struct pv_agent agent;
 
@@ -68,6 +70,9 @@ void pv_sim_unmap(struct pv_sim *sim);
 void pv_sim_memory(struct pv_sim *sim); /* fills sim->memory */
 void pv_sim_mass_erase(struct pv_sim *sim, enum pv_an_erase what);
 bool pv_sim_flash_empty(const struct pv_sim *sim);
+
+/* external.c: NULL when the chip has none */
+const struct pv_dev_external *pv_sim_external(struct pv_sim *sim);
 
 /* account.c */
 void pv_sim_account(struct pv_sim *sim, const struct pv_an_event *event);

@@ -99,6 +99,9 @@ pv_sim_map(struct pv_sim *sim, struct pv_error *e)
 		    sim, "options.bin", sim->options_size, &sim->options, e);
 	if (r == 0)
 		r = map_file(sim, "otp.bin", sim->otp_size, &sim->otp, e);
+	if (r == 0)
+		r = map_file(sim, "external.bin", sim->state.external_size,
+		    &sim->external, e);
 	return r;
 }
 
@@ -113,7 +116,10 @@ pv_sim_unmap(struct pv_sim *sim)
 		munmap(sim->options, sim->options_size);
 	if (sim->otp != NULL)
 		munmap(sim->otp, sim->otp_size);
+	if (sim->external != NULL)
+		munmap(sim->external, sim->state.external_size);
 	sim->flash = sim->ram = sim->options = sim->otp = NULL;
+	sim->external = NULL;
 }
 
 /* --- the address space ------------------------------------------------------- */

@@ -7,6 +7,7 @@
  *   ram.bin          the RAMs one after the other
  *   options.bin      the option area as the USART bootloader sees it
  *   otp.bin          the one-time programmable bytes; empty without any
+ *   external.bin     the flash outside of the part, when it has one
  *   certificate.bin  136 bytes
  *   chip.key         the chip's private key, PEM, mode 0600
  *   state.json       the rest; replaced as a whole at every change
@@ -31,16 +32,21 @@
 #include <provisor/chip.h>
 #include <provisor/err.h>
 
-#define PV_SIM_PATH	    1024U
-#define PV_SIM_CERT	    136U
-#define PV_SIM_OPTION_WORDS 32U
-#define PV_SIM_FLASH_MAX    (64U << 20) /* bytes of flash, our limit */
-#define PV_SIM_RAM_MAX	    (64U << 20)
-#define PV_SIM_OPTIONS_MAX  4096U
-#define PV_SIM_OTP_MAX	    65536U
-#define PV_SIM_SECTORS	    4096U /* that erases are counted for */
-#define PV_SIM_PROFILE	    128U
-#define PV_SIM_SECTOR_CODES 256U /* sector codes of 0x63 are bytes */
+#define PV_SIM_PATH	       1024U
+#define PV_SIM_CERT	       136U
+#define PV_SIM_OPTION_WORDS    32U
+#define PV_SIM_FLASH_MAX       (64U << 20) /* bytes of flash, our limit */
+#define PV_SIM_RAM_MAX	       (64U << 20)
+#define PV_SIM_OPTIONS_MAX     4096U
+#define PV_SIM_OTP_MAX	       65536U
+#define PV_SIM_EXTERNAL_MAX    (64U << 20)
+#define PV_SIM_EXTERNAL_SECTOR 4096U
+#define PV_SIM_EXTERNAL_UNIT   16U
+#define PV_SIM_MODULES	       8U /* whose headers are kept */
+#define PV_SIM_MODULE	       48U
+#define PV_SIM_SECTORS	       4096U /* that erases are counted for */
+#define PV_SIM_PROFILE	       128U
+#define PV_SIM_SECTOR_CODES    256U /* sector codes of 0x63 are bytes */
 
 /* What state.json says. */
 struct pv_sim_state {
@@ -57,7 +63,10 @@ struct pv_sim_state {
 	uint8_t campaign_key[32];
 	enum pv_agent_iv_add iv_add;
 	uint8_t note[PV_AGENT_NOTE_LEN]; /* install mark, device/agent.h */
-	bool running;			 /* Go was used; until the next start */
+	uint32_t external_base, external_size; /* size 0: no such flash */
+	size_t n_modules; /* headers of the modules in flash */
+	uint8_t modules[PV_SIM_MODULES][PV_SIM_MODULE];
+	bool running; /* Go was used; until the next start */
 	uint32_t running_at;
 	uint64_t starts;
 	uint64_t installs; /* finished */
@@ -106,7 +115,8 @@ struct pv_sim_create {
 	bool agent;
 	bool allow_irreversible;
 	enum pv_agent_iv_add iv_add;
-	unsigned int rdp; /* 0, 1, 2 */
+	unsigned int rdp;		       /* 0, 1, 2 */
+	uint32_t external_base, external_size; /* size 0: no such flash */
 	/* of an STM32MP */
 	bool closed;
 	const char *ssp_profile; /* or NULL */

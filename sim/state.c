@@ -30,6 +30,17 @@ put_words(struct pv_json *root, const struct pv_sim_state *s)
 	}
 }
 
+/* The zero bytes at the end of the note, most of it, are left out. */
+static size_t
+note_len(const struct pv_sim_state *s)
+{
+	size_t n = sizeof s->note;
+
+	while (n > 0 && s->note[n - 1] == 0)
+		n--;
+	return n;
+}
+
 /* The counters by name; the first six are in every state file. */
 #define N_COUNTERS	 12
 #define N_FIRST_COUNTERS 6
@@ -107,7 +118,14 @@ pv_sim_state_write(
 		pv_json_set_hex(root, "campaign_key_sha256", s->campaign_key,
 		    sizeof s->campaign_key);
 	pv_json_set_str(root, "iv_add", iv_names[s->iv_add]);
-	pv_json_set_hex(root, "install_note", s->note, sizeof s->note);
+	pv_json_set_hex(root, "install_note", s->note, note_len(s));
+	if (s->external_size > 0) {
+		pv_json_set_addr(root, "external_base", s->external_base);
+		pv_json_set_u64(root, "external_size", s->external_size);
+	}
+	if (s->n_modules > 0)
+		pv_json_set_hex(
+		    root, "modules", s->modules, s->n_modules * PV_SIM_MODULE);
 	if (s->running)
 		pv_json_set_addr(root, "running_at", s->running_at);
 	pv_sim_state_counters(s, pv_json_set_object(root, "counters"));
@@ -187,6 +205,68 @@ get_words(
 		s->option_words[i] = (uint32_t)v;
 	}
 	return 0;
+}
+
+static int
+get_note(const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
+{
+	const char *text = NULL;
+	int r;
+
+	r = pv_json_str(root, "install_note", &text, e);
+	if (r == 0 && strlen(text) / 2 > sizeof s->note)
+		r = pv_fail(
+		    e, PV_E_MALFORMED, "longer than %zu bytes", sizeof s->note);
+	if (r == 0)
+		r = pv_hex_decode(text, s->note, strlen(text) / 2, e);
+	return r == 0 ? 0 : pv_wrap(e, "'install_note'");
+}
+
+static int
+get_external(
+    const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
+{
+	uint64_t base = 0, size = 0;
+	int r;
+
+	r = pv_json_opt_u64(root, "external_base", UINT32_MAX, &base, e);
+	if (r == 0)
+		r = pv_json_opt_u64(
+		    root, "external_size", PV_SIM_EXTERNAL_MAX, &size, e);
+	if (r == 0 &&
+	    (size % PV_SIM_EXTERNAL_SECTOR != 0 ||
+		base % PV_SIM_EXTERNAL_SECTOR != 0 || base + size > UINT32_MAX))
+		r = pv_fail(e, PV_E_MALFORMED,
+		    "'external_base' and 'external_size' are not whole "
+		    "sectors of %u bytes",
+		    PV_SIM_EXTERNAL_SECTOR);
+	s->external_base = (uint32_t)base;
+	s->external_size = (uint32_t)size;
+	return r;
+}
+
+/* The headers, one behind the other. */
+static int
+get_modules(
+    const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
+{
+	const char *text = NULL;
+	size_t len;
+	int r;
+
+	if (pv_json_get(root, "modules") == NULL)
+		return 0;
+	r = pv_json_str(root, "modules", &text, e);
+	if (r != 0)
+		return r;
+	len = strlen(text) / 2;
+	if (len % PV_SIM_MODULE != 0 || len > sizeof s->modules)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "'modules' is not at most %u headers of %u bytes",
+		    PV_SIM_MODULES, PV_SIM_MODULE);
+	s->n_modules = len / PV_SIM_MODULE;
+	r = pv_hex_decode(text, s->modules, len, e);
+	return r == 0 ? 0 : pv_wrap(e, "'modules'");
 }
 
 static int
@@ -301,7 +381,11 @@ decode(const struct pv_json *root, struct pv_sim_state *s, struct pv_error *e)
 	if (r == 0)
 		r = get_iv_add(root, s, e);
 	if (r == 0)
-		r = get_hex(root, "install_note", s->note, sizeof s->note, e);
+		r = get_note(root, s, e);
+	if (r == 0)
+		r = get_external(root, s, e);
+	if (r == 0)
+		r = get_modules(root, s, e);
 	s->running = pv_json_get(root, "running_at") != NULL;
 	v = 0;
 	if (r == 0)

@@ -117,7 +117,7 @@ PV_MUST_USE int pv_plan_verify(const struct pv_plan *plan,
 struct pv_install_file; /* opaque: a .sfi whose structure has been checked */
 
 struct pv_install_area {
-	char type; /* 'F', 'C' */
+	char type; /* 'F', 'M', 'K', 'E', 'C', 'P', 'R' */
 	uint32_t address;
 	uint32_t size;
 };
@@ -127,8 +127,8 @@ bool pv_install_is_package(const char *path);
 
 /*
  * Open a package and check its structure, and that the exchange can carry it
- * (areas F, then at most one C). Damage is PV_E_VERIFY: a package that is
- * not what was packed; nothing needs to be sent to know that.
+ * (known letters, C last, R after P). Damage is PV_E_VERIFY: a package that
+ * is not what was packed; nothing needs to be sent to know that.
  */
 PV_MUST_USE int pv_install_open(
     const char *path, struct pv_install_file **ret_f, struct pv_error *e);
@@ -141,6 +141,18 @@ uint64_t pv_install_size(const struct pv_install_file *f); /* payload bytes */
 PV_MUST_USE int pv_install_digest(const struct pv_install_file *f,
     uint8_t ret_digest[32], uint64_t *ret_size, struct pv_error *e);
 
+/*
+ * Stretches of memory that a package fills, as the agent counts them
+ * (secure-install.md, rule 3). All zero at first; then each area in order.
+ */
+struct pv_install_places {
+	size_t n;
+	bool external; /* the last one is an E area that ends at `end` */
+	uint64_t end;
+};
+void pv_install_place(struct pv_install_places *places, char type,
+    uint32_t address, uint32_t size);
+
 /* What the device said of itself. */
 struct pv_install_chip {
 	uint16_t device_id;
@@ -149,6 +161,9 @@ struct pv_install_chip {
 	bool key_pinned;
 	uint16_t packet; /* largest area data packet */
 	uint32_t flash_base, flash_size, write_unit, option_bytes;
+	uint32_t external_base, external_size; /* size 0: none */
+	uint32_t takes;			       /* PV_SI_TAKES_* */
+	uint16_t places, areas;		       /* most of one package */
 	uint8_t certificate[136];
 	uint8_t fingerprint[32]; /* SHA-256 of the certificate */
 };
@@ -191,7 +206,9 @@ struct pv_install_report {
 	unsigned area;	 /* under way, 1-based; 0 outside areas */
 	uint32_t offset; /* bytes of it the device has confirmed */
 	unsigned areas_done;
-	uint64_t sent; /* payload bytes confirmed */
+	unsigned resumed_at; /* area an earlier install went on with, or 0 */
+	unsigned parts;	     /* restarts between parts in this run */
+	uint64_t sent;	     /* payload bytes confirmed */
 	bool answered; /* the chip came back after its restart and agreed */
 };
 

@@ -16,6 +16,7 @@
 /* Bytes of a P or R payload with v2; none with v1. */
 #define PV_V2_MARK     32U
 /* On-the-fly decryption works on blocks of 16 bytes. */
+#define PV_F_UNIT      8U /* bytes: pieces of F end at a multiple */
 #define PV_E_UNIT      16U
 
 /*

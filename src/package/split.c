@@ -84,10 +84,12 @@ add_pieces(
 	uint64_t left = area->len, at = area->a.address;
 	int r = 0;
 
+	/* An agent programs 8 bytes at a time where the part takes fewer. */
+	if (unit < PV_F_UNIT)
+		unit = PV_F_UNIT;
 	/* v2 pads every piece: a multiple of both keeps padding out. */
 	if (s->p->profile == PV_SFI_V2 && unit % PV_V2_PAD_TO != 0)
 		unit = PV_V2_PAD_TO;
-	unit = unit == 0 ? 1 : unit;
 	while (r == 0 && left > 0) {
 		struct pv_planned piece = *area;
 		uint64_t most = room(s), end;

@@ -33,6 +33,8 @@ static const struct {
 	    "package header does not verify: damaged, or not of this key and "
 	    "nonce" },
 	{ PV_SI_E_AREA_COUNT, PV_E_RANGE, "more areas than it takes" },
+	{ PV_SI_E_PACKAGE, PV_E_VERIFY,
+	    "not the package whose first part it holds" },
 	{ PV_SI_E_AREA_ORDER, PV_E_VERIFY, "areas out of order" },
 	{ PV_SI_E_AREA_TYPE, PV_E_DEVICE, "area type not supported" },
 	{ PV_SI_E_AREA_RANGE, PV_E_DEVICE, "area outside flash" },
@@ -40,8 +42,13 @@ static const struct {
 	{ PV_SI_E_AREA_TAG, PV_E_VERIFY,
 	    "area does not verify: damaged, or not of this key and nonce" },
 	{ PV_SI_E_AREA_OVERLAP, PV_E_DEVICE, "areas overlap" },
-	{ PV_SI_E_AREA_MODULE, PV_E_DEVICE,
-	    "it has no secure library that could install an SMI module" },
+	{ PV_SI_E_AREA_MODULE, PV_E_DEVICE, "it takes no SMI modules" },
+	{ PV_SI_E_MODULE_FORMAT, PV_E_VERIFY,
+	    "SMI module that is not well formed, or not for its address" },
+	{ PV_SI_E_AREA_KEY, PV_E_DEVICE,
+	    "no key of this package at the key address of a region" },
+	{ PV_SI_E_AREA_MODE, PV_E_DEVICE,
+	    "it cannot decrypt a region of external flash in that mode" },
 	{ PV_SI_E_OPTIONS, PV_E_DEVICE, "option bytes refused" },
 	{ PV_SI_E_FLASH_ERASE, PV_E_DEVICE, "erasing flash failed" },
 	{ PV_SI_E_FLASH_PROGRAM, PV_E_DEVICE, "programming flash failed" },
@@ -79,7 +86,7 @@ parse_status(const uint8_t *data, size_t len, struct si_status *ret_st,
 	st.result = pv_rd_u16le(&r);
 	st.area = pv_rd_u16le(&r);
 	st.detail = pv_rd_u16le(&r);
-	if (!pv_rd_finish(&r) || st.state > PV_SI_STATE_BROKEN)
+	if (!pv_rd_finish(&r) || st.state > PV_SI_STATE_PAUSED)
 		return pv_fail(
 		    e, PV_E_DEVICE, "status of %zu bytes makes no sense", len);
 	*ret_st = st;
@@ -164,6 +171,11 @@ pv_si_info(
 	c.flash_size = pv_rd_u32le(&r);
 	c.write_unit = pv_rd_u32le(&r);
 	c.option_bytes = pv_rd_u32le(&r);
+	c.external_base = pv_rd_u32le(&r);
+	c.external_size = pv_rd_u32le(&r);
+	c.takes = pv_rd_u32le(&r);
+	c.places = pv_rd_u16le(&r);
+	c.areas = pv_rd_u16le(&r);
 	if (version != PV_SI_VERSION)
 		return pv_fail(e, PV_E_DEVICE,
 		    "the chip speaks version %u of secure install, this "
@@ -176,7 +188,7 @@ pv_si_info(
 	if (c.packet == 0 || c.packet > PV_SI_DATA_MAX)
 		return pv_fail(
 		    e, PV_E_DEVICE, "info: packets of %u bytes", c.packet);
-	if (c.state > PV_SI_STATE_BROKEN)
+	if (c.state > PV_SI_STATE_PAUSED)
 		return pv_fail(e, PV_E_DEVICE, "info: state %u", c.state);
 	*ret_chip = c;
 	return 0;
@@ -228,6 +240,25 @@ pv_si_report(
 	rep.areas_total = pv_rd_u16le(&r);
 	rep.received = pv_rd_u32le(&r);
 	*ret_report = rep;
+	return 0;
+}
+
+int
+pv_si_pause(struct pv_usart *u, struct si_pause *ret_pause, struct pv_error *e)
+{
+	struct pv_usart_special sp = { .code = PV_SI_PAUSE };
+	struct si_pause p;
+	struct pv_reader r;
+	int rc;
+
+	rc = query(u, &sp, PV_SI_PAUSE_LEN, "pause", e);
+	if (rc != 0)
+		return rc;
+	pv_rd_init(&r, sp.answer, sp.answer_len);
+	p.areas_done = pv_rd_u16le(&r);
+	p.areas_total = pv_rd_u16le(&r);
+	pv_rd_bytes(&r, p.chain, sizeof(p.chain));
+	*ret_pause = p;
 	return 0;
 }
 

@@ -30,6 +30,14 @@ PV_MUST_USE int pv_si_certificate(
 PV_MUST_USE int pv_si_report(
     struct pv_usart *u, struct si_report *ret_report, struct pv_error *e);
 
+/* Where the chip waits between two parts, and the chain of what it holds. */
+struct si_pause {
+	uint16_t areas_done, areas_total;
+	uint8_t chain[32];
+};
+PV_MUST_USE int pv_si_pause(
+    struct pv_usart *u, struct si_pause *ret_pause, struct pv_error *e);
+
 /*
  * A subcommand that changes something. When its answer is lost the report
  * says whether it was carried out: `done` decides. With `idempotent` the

@@ -3,8 +3,7 @@
  * The host's side of a secure install: what goes in which order, how far it
  * got, and what the chip holds when it ends.
  */
-#include "push/exchange.h"
-#include "push/package_file.h"
+#include "push/install.h"
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -19,30 +18,16 @@
  * Milliseconds the device may work before its answer. The first area, and
  * every refusal behind it, erase all of flash: in->wipe_ms more.
  */
-#define T_LICENSE	10000 /* elliptic-curve arithmetic in software */
-#define T_HEADER	3000
-#define T_AREA		10000 /* erasing a sector, programming a packet */
-#define T_FINISH	60000 /* reading everything back, option bytes */
-#define T_ABORT		10000
-#define T_RESTART	1000 /* to come back in the bootloader */
-#define FINISH_ATTEMPTS 3U
-
-struct install {
-	struct pv_install_file *f;
-	struct pv_usart *u;
-	const struct pv_install_options *opt;
-	struct pv_install_report *rep;
-	uint16_t result;  /* of the last refusal, PV_SI_E_* */
-	int wipe_ms;	  /* erasing all of flash */
-	bool begun;	  /* the first area was announced */
-	bool link_usable; /* the device still listens */
-};
+#define T_LICENSE 10000 /* elliptic-curve arithmetic in software */
+#define T_HEADER  3000
+#define T_AREA	  10000 /* erasing a sector, programming a packet */
+#define T_ABORT	  10000
 
 /* --- what is left behind ------------------------------------------------------ */
 
 /* From a device's own word. */
-static void
-settle(struct install *in, uint8_t si_state)
+void
+pv_install_settle(struct install *in, uint8_t si_state)
 {
 	switch (si_state) {
 	case PV_SI_STATE_BROKEN:
@@ -50,6 +35,9 @@ settle(struct install *in, uint8_t si_state)
 		break;
 	case PV_SI_STATE_IDLE: /* it refused the first area: not begun */
 		in->rep->state = PV_DEVICE_UNCHANGED;
+		break;
+	case PV_SI_STATE_PAUSED:
+		in->rep->state = PV_DEVICE_PARTIAL;
 		break;
 	case PV_SI_STATE_FAILED:
 		in->rep->state =
@@ -60,8 +48,8 @@ settle(struct install *in, uint8_t si_state)
 	}
 }
 
-static int
-change(struct install *in, struct si_change *c, struct pv_error *e)
+int
+pv_install_change(struct install *in, struct si_change *c, struct pv_error *e)
 {
 	struct si_status st = { 0 };
 	int r;
@@ -73,7 +61,7 @@ change(struct install *in, struct si_change *c, struct pv_error *e)
 	in->link_usable = c->sp->usable;
 	in->result = st.result;
 	if (r != 0 && st.result != PV_SI_OK)
-		settle(in, st.state);
+		pv_install_settle(in, st.state);
 	return r;
 }
 
@@ -99,7 +87,7 @@ abandon(struct install *in)
 			return;
 		rep.last.state = st.state;
 	}
-	settle(in, rep.last.state);
+	pv_install_settle(in, rep.last.state);
 }
 
 /* --- steps --------------------------------------------------------------------- */
@@ -137,71 +125,17 @@ ask_chip(struct install *in, struct pv_error *e)
 	return 0;
 }
 
-/* In the flash that the chip has, also through a secure alias of it. */
-static bool
-in_flash(const struct install *in, const struct pv_sfi_area *a)
-{
-	const struct pv_install_chip *chip = &in->rep->chip;
-	uint32_t at = a->address;
-
-	if (in->opt->layout != NULL &&
-	    !pv_chip_in_flash(in->opt->layout, at, a->size, &at))
-		at = a->address;
-	return at >= chip->flash_base && a->size <= chip->flash_size &&
-	       at - chip->flash_base <= chip->flash_size - a->size;
-}
-
-/* What would be refused after a license was spent is refused before. */
+/* Give up what an earlier host began. */
 static int
-check_fit(struct install *in, struct pv_error *e)
-{
-	const struct pv_install_chip *chip = &in->rep->chip;
-	const struct pv_sfi_area *a;
-	size_t i;
-
-	if (in->f->n_areas > PV_SI_AREAS_MAX)
-		return pv_fail(e, PV_E_RANGE,
-		    "the package has %zu areas, a chip takes %u",
-		    (size_t)in->f->n_areas, PV_SI_AREAS_MAX);
-	for (i = 0; i < in->f->n_areas; i++) {
-		a = &in->f->areas[i].area;
-		if (a->type == 'C') {
-			if (a->size == chip->option_bytes)
-				continue;
-			return pv_fail(e, PV_E_VERIFY,
-			    "package area %zu has %" PRIu32
-			    " option bytes, the chip takes %" PRIu32,
-			    i + 1, a->size, chip->option_bytes);
-		}
-		if (in_flash(in, a))
-			continue;
-		(void)pv_fail(e, PV_E_VERIFY,
-		    "package area %zu, 0x%08" PRIx32 " and %" PRIu32
-		    " bytes, is not in the chip's flash (0x%08" PRIx32
-		    ", %" PRIu32 " KiB)",
-		    i + 1, a->address, a->size, chip->flash_base,
-		    chip->flash_size / 1024U);
-		return pv_hint(
-		    e, "the package is damaged, or was made for another chip");
-	}
-	return 0;
-}
-
-/* An earlier host may have left the agent in the middle of an install. */
-static int
-clear_earlier(struct install *in, struct pv_error *e)
+drop_earlier(struct install *in, struct pv_error *e)
 {
 	struct pv_usart_special sp = { .code = PV_SI_ABORT,
 		.timeout_ms = T_ABORT + in->wipe_ms };
 	struct si_change c = { .sp = &sp, .step = "abort", .idempotent = true };
-	uint8_t s = in->rep->chip.state;
 	int r;
 
-	if (s != PV_SI_STATE_LICENSED && s != PV_SI_STATE_READY &&
-	    s != PV_SI_STATE_AREA && s != PV_SI_STATE_BROKEN)
-		return 0;
 	pv_log(PV_LOG_INFO, "an unfinished install is dropped first");
-	r = change(in, &c, e);
+	r = pv_install_change(in, &c, e);
 	if (r == 0 || in->rep->state != PV_DEVICE_BROKEN)
 		return r;
 	(void)pv_fail(e, PV_E_DEVICE,
@@ -214,6 +148,56 @@ clear_earlier(struct install *in, struct pv_error *e)
 }
 
 /*
+ * Between two parts of this very package the chip goes on; of another, it
+ * holds what is of no use any more.
+ */
+static int
+try_resume(struct install *in, struct pv_error *e)
+{
+	struct si_pause p;
+	uint8_t chain[32];
+	int r;
+
+	r = pv_si_pause(in->u, &p, e);
+	if (r != 0)
+		return r;
+	if (p.areas_total != in->f->n_areas || p.areas_done == 0 ||
+	    p.areas_done >= in->f->n_areas)
+		return drop_earlier(in, e);
+	r = pv_install_chain(in->f, p.areas_done, chain, e);
+	if (r != 0)
+		return r;
+	if (memcmp(chain, p.chain, sizeof(chain)) != 0)
+		return drop_earlier(in, e);
+	pv_log(PV_LOG_INFO, "the chip waits for area %u of this package",
+	    p.areas_done + 1U);
+	for (unsigned i = 0; i < p.areas_done; i++)
+		in->before += in->f->areas[i].area.size;
+	in->begun = true;
+	in->rep->state = PV_DEVICE_PARTIAL;
+	in->rep->areas_done = p.areas_done;
+	in->rep->resumed_at = p.areas_done + 1U;
+	return 0;
+}
+
+/* An earlier host may have left the agent in the middle of an install. */
+static int
+look_at_earlier(struct install *in, struct pv_error *e)
+{
+	switch (in->rep->chip.state) {
+	case PV_SI_STATE_LICENSED:
+	case PV_SI_STATE_READY:
+	case PV_SI_STATE_AREA:
+	case PV_SI_STATE_BROKEN:
+		return drop_earlier(in, e);
+	case PV_SI_STATE_PAUSED:
+		return try_resume(in, e);
+	default:
+		return 0;
+	}
+}
+
+/*
  * Read-protected, a chip answers questions and takes no license; an install
  * that closed it leaves it so.
  */
@@ -223,7 +207,8 @@ check_open(struct install *in, struct pv_error *e)
 	bool closed = false;
 	int r;
 
-	if (!pv_usart_has(in->u, PV_OP_READ))
+	/* Between two parts nothing is read, and no option bytes came yet. */
+	if (!pv_usart_has(in->u, PV_OP_READ) || in->rep->resumed_at != 0)
 		return 0;
 	r = pv_usart_probe_protection(
 	    in->u, in->rep->chip.flash_base, &closed, e);
@@ -268,24 +253,24 @@ send_license(
 		.sp = &sp, .step = "license", .done = license_done
 	};
 
-	return change(in, &c, e);
+	return pv_install_change(in, &c, e);
 }
 
 static int
 do_license(struct install *in, struct pv_error *e)
 {
-	struct pv_install_license l = { 0 };
+	struct pv_install_license *l = &in->license;
 	bool refused = false;
 	int r;
 
 	for (;;) {
 		r = in->opt->license(
-		    in->opt->ctx, &in->rep->chip, refused, &l, e);
+		    in->opt->ctx, &in->rep->chip, refused, l, e);
 		if (r != 0)
 			return r;
-		if (l.len > sizeof(l.data))
+		if (l->len > sizeof(l->data))
 			return pv_fail(e, PV_E_INTERNAL, "license too long");
-		r = send_license(in, &l, e);
+		r = send_license(in, l, e);
 		if (r == 0) {
 			in->rep->license_accepted = true;
 			return 0;
@@ -302,7 +287,7 @@ header_done(const struct si_report *rep, unsigned area)
 {
 	(void)area;
 	return rep->last.state == PV_SI_STATE_READY &&
-	       rep->last.result == PV_SI_OK && rep->areas_done == 0;
+	       rep->last.result == PV_SI_OK;
 }
 
 static int
@@ -316,7 +301,8 @@ do_header(struct install *in, struct pv_error *e)
 		.sp = &sp, .step = "header", .done = header_done
 	};
 
-	return change(in, &c, e) == 0 ? 0 : pv_wrap(e, "package header");
+	return pv_install_change(in, &c, e) == 0 ? 0
+						 : pv_wrap(e, "package header");
 }
 
 static bool
@@ -343,7 +329,7 @@ do_begin(struct install *in, unsigned index, struct pv_error *e)
 	if (!in->begun)
 		in->rep->state = PV_DEVICE_PARTIAL;
 	in->begun = true;
-	return change(in, &c, e);
+	return pv_install_change(in, &c, e);
 }
 
 static int
@@ -374,19 +360,19 @@ do_data(struct install *in, unsigned index, struct pv_error *e)
 		pv_put_u32le(head + 2, at);
 		sp.len2 = n;
 		c.where = a->area.address + at;
-		r = change(in, &c, e);
+		r = pv_install_change(in, &c, e);
 		if (r != 0)
 			return r;
 		in->rep->offset = at + n;
 		in->rep->sent += n;
-		pv_progress_at(
-		    in->opt->progress, "install", in->rep->sent, in->f->size);
+		pv_progress_at(in->opt->progress, "install",
+		    in->before + in->rep->sent, in->f->size);
 	}
 	return 0;
 }
 
 static int
-do_area(struct install *in, unsigned index, struct pv_error *e)
+do_end(struct install *in, unsigned index, struct pv_error *e)
 {
 	uint8_t number[2];
 	struct pv_usart_special sp = { .code = PV_SI_AREA_END,
@@ -396,6 +382,29 @@ do_area(struct install *in, unsigned index, struct pv_error *e)
 	struct si_change c = {
 		.sp = &sp, .step = "install", .idempotent = true
 	};
+
+	if (in->f->areas[index - 1].area.type == 'P')
+		return pv_install_end_part(in, index, e);
+	pv_put_u16le(number, (uint16_t)index);
+	return pv_install_change(in, &c, e);
+}
+
+/* Behind its restart the chip knows neither key nor header any more. */
+static int
+do_part(struct install *in, struct pv_error *e)
+{
+	int r;
+
+	in->rep->parts++;
+	r = send_license(in, &in->license, e);
+	if (r != 0)
+		return pv_wrap(e, "license of the next part");
+	return do_header(in, e);
+}
+
+static int
+do_area(struct install *in, unsigned index, struct pv_error *e)
+{
 	int r;
 
 	in->rep->area = index;
@@ -403,151 +412,39 @@ do_area(struct install *in, unsigned index, struct pv_error *e)
 	r = do_begin(in, index, e);
 	if (r == 0)
 		r = do_data(in, index, e);
-	if (r == 0) {
-		pv_put_u16le(number, (uint16_t)index);
-		r = change(in, &c, e);
-	}
+	if (r == 0)
+		r = do_end(in, index, e);
 	if (r != 0)
 		return pv_wrap(
 		    e, "area %u offset 0x%" PRIx32, index, in->rep->offset);
 	in->rep->areas_done = index;
+	if (in->f->areas[index - 1].area.type == 'P')
+		return do_part(in, e);
 	return 0;
 }
 
-/* The chip restarts after finish: ask it again what it is and holds. */
+/* All areas are shown to the chip before the first one erases it. */
 static int
-look_again(struct install *in, struct si_report *ret_rep, uint8_t *ret_state,
-    struct pv_error *e)
+do_checks(struct install *in, struct pv_error *e)
 {
-	struct pv_install_chip now;
-	int r;
+	uint8_t head[PV_SFI_AREA];
+	struct pv_usart_special sp = { .code = PV_SI_CHECK,
+		.data = head,
+		.len = sizeof(head),
+		.timeout_ms = T_HEADER };
+	struct si_change c = {
+		.sp = &sp, .step = "install", .idempotent = true
+	};
+	unsigned i;
+	int r = 0;
 
-	r = pv_usart_reconnect(in->u, T_RESTART, e);
-	if (r == 0)
-		r = pv_si_info(in->u, &now, e);
-	if (r == 0)
-		r = pv_si_report(in->u, ret_rep, e);
-	if (r != 0)
-		return r;
-	if (memcmp(now.product_id, in->rep->chip.product_id, 8) != 0)
-		return pv_fail(
-		    e, PV_E_DEVICE, "another chip came back after the restart");
-	*ret_state = now.state;
-	return 0;
-}
-
-/* Its own word, once more, where it comes back in the bootloader. */
-static int
-confirm(struct install *in, struct pv_error *e)
-{
-	struct pv_error ignored = { 0 };
-	struct si_report rep;
-	uint8_t state;
-	int r;
-
-	r = look_again(in, &rep, &state, &ignored);
-	if (r == PV_E_TIMEOUT || r == PV_E_LINK)
-		return 0; /* it runs its program: the answer stands */
-	if (r != 0) {
-		in->rep->state = PV_DEVICE_UNKNOWN;
-		if (e != NULL)
-			*e = ignored;
-		return pv_wrap(e, "asking the chip after its restart");
+	for (i = 1; r == 0 && i <= in->f->n_areas; i++) {
+		pv_sfi_area_encode(&in->f->areas[i - 1].area, head);
+		r = pv_install_change(in, &c, e);
+		if (r != 0)
+			return pv_wrap(e, "area %u", i);
 	}
-	if (state == PV_SI_STATE_FAILED || state == PV_SI_STATE_BROKEN) {
-		settle(in, state);
-		return pv_fail(e, PV_E_VERIFY,
-		    "the chip failed the install after its restart");
-	}
-	in->rep->answered = true;
-	in->rep->state = PV_DEVICE_DONE;
-	return 0;
-}
-
-/* The device answered finish, and not with "done". */
-static int
-finish_refused(
-    struct install *in, const struct pv_usart_special *sp, struct pv_error *e)
-{
-	struct si_status st = { .state = PV_SI_STATE_IDLE };
-
-	if (sp->status_len != PV_SI_STATUS_LEN)
-		return pv_fail(e, PV_E_DEVICE, "finish: status of %zu bytes",
-		    sp->status_len);
-	st.state = sp->status[0];
-	st.result = pv_get_u16le(sp->status + 2);
-	settle(in, st.state);
-	if (st.result == PV_SI_OK)
-		return pv_fail(
-		    e, PV_E_DEVICE, "finish ended in state %u", st.state);
-	return pv_si_refusal(&st, e);
-}
-
-/* No answer to finish came: what happened? *ret_again: it was not done. */
-static int
-finish_lost(struct install *in, bool *ret_again, struct pv_error *e)
-{
-	struct si_report rep;
-	uint8_t state;
-
-	*ret_again = false;
-	in->rep->state = PV_DEVICE_UNKNOWN;
-	if (look_again(in, &rep, &state, e) != 0)
-		return pv_wrap(e, "the answer to finish was lost");
-	if (state == PV_SI_STATE_DONE) {
-		in->rep->answered = true;
-		in->rep->state = PV_DEVICE_DONE;
-		return 0;
-	}
-	if (state == PV_SI_STATE_READY) {
-		in->rep->state = PV_DEVICE_PARTIAL;
-		*ret_again = true;
-		return 0;
-	}
-	settle(in, state == PV_SI_STATE_IDLE ? PV_SI_STATE_DONE : state);
-	(void)pv_fail(e, PV_E_DEVICE,
-	    "the answer to finish was lost and the chip does not say that it "
-	    "is done (state %u)",
-	    state);
-	return pv_hint(e, "push again");
-}
-
-static int
-do_finish(struct install *in, struct pv_error *e)
-{
-	struct pv_usart_special sp = { .code = PV_SI_FINISH,
-		.timeout_ms = T_FINISH + in->wipe_ms,
-		.ends_session = true };
-	unsigned attempt;
-	bool once_more;
-	int r;
-
-	in->rep->step = "finish";
-	in->rep->area = 0;
-	pv_progress_step(in->opt->progress, "finish");
-	for (attempt = 1; attempt <= FINISH_ATTEMPTS; attempt++) {
-		r = pv_usart_special(in->u, &sp, e);
-		/* Only the ACK behind a whole status may be missing. */
-		if (sp.status_len == PV_SI_STATUS_LEN &&
-		    sp.status[0] == PV_SI_STATE_DONE &&
-		    pv_get_u16le(sp.status + 2) == PV_SI_OK) {
-			in->rep->state = PV_DEVICE_DONE;
-			return r == PV_E_LINK ? 0 : confirm(in, e);
-		}
-		if (r == 0)
-			return finish_refused(in, &sp, e);
-		if (r == PV_E_LINK) {
-			in->rep->state = PV_DEVICE_UNKNOWN;
-			return pv_wrap(e, "finish");
-		}
-		pv_usart_count_retry(
-		    in->u, "finish", 0, e != NULL ? e->msg : "no answer");
-		r = finish_lost(in, &once_more, e);
-		if (r != 0 || !once_more)
-			return r;
-	}
-	return pv_fail(e, PV_E_DEVICE, "finish was lost %u times in a row",
-	    FINISH_ATTEMPTS);
+	return r;
 }
 
 int
@@ -569,9 +466,9 @@ pv_install_run(struct pv_install_file *f, struct pv_usart *u,
 	ret_report->step = "connect";
 	r = ask_chip(&in, e);
 	if (r == 0)
-		r = check_fit(&in, e);
+		r = pv_install_fit(f, &ret_report->chip, opt->layout, e);
 	if (r == 0)
-		r = clear_earlier(&in, e);
+		r = look_at_earlier(&in, e);
 	if (r == 0)
 		r = check_open(&in, e);
 	if (r != 0)
@@ -584,10 +481,12 @@ pv_install_run(struct pv_install_file *f, struct pv_usart *u,
 	ret_report->step = "install";
 	pv_progress_step(opt->progress, "install");
 	r = do_header(&in, e);
-	for (i = 1; r == 0 && i <= f->n_areas; i++)
+	if (r == 0 && ret_report->resumed_at == 0)
+		r = do_checks(&in, e);
+	for (i = ret_report->areas_done + 1; r == 0 && i <= f->n_areas; i++)
 		r = do_area(&in, i, e);
 	if (r == 0)
-		r = do_finish(&in, e);
+		r = pv_install_finish(&in, e);
 	if (r != 0 && ret_report->state == PV_DEVICE_PARTIAL)
 		abandon(&in);
 	return r;

@@ -3,6 +3,7 @@
 #include "push/package_file.h"
 
 #include "base/file.h"
+#include "crypto/digest.h"
 #include "package/package.h"
 
 #include <errno.h>
@@ -27,34 +28,70 @@ pv_install_is_package(const char *path)
 	       memcmp(magic, PV_SFI_MAGIC, sizeof(magic)) == 0;
 }
 
+/* A P area ends a part, and R at the same address begins the next. */
+static int
+check_marks(const struct pv_sfi_area *before, const struct pv_sfi_area *a,
+    struct pv_error *e)
+{
+	bool after_pause = before != NULL && before->type == 'P';
+
+	if (a->type == 'P' && a->index == a->total)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "area %u pauses the install, and nothing follows it",
+		    a->index);
+	if (after_pause != (a->type == 'R'))
+		return pv_fail(e, PV_E_MALFORMED,
+		    "area %u has type '%c': R follows P, and nothing else does",
+		    a->index, a->type);
+	if (after_pause && a->address != before->address)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "area %u resumes at 0x%08x, area %u paused at 0x%08x",
+		    a->index, (unsigned)a->address, before->index,
+		    (unsigned)before->address);
+	return 0;
+}
+
+/* What a device would refuse whatever chip it is. */
+static int
+check_area(const struct pv_sfi_area *before, const struct pv_sfi_area *a,
+    struct pv_error *e)
+{
+	uint32_t least = a->type == 'M'	  ? INSTALL_MODULE_HEAD + 1
+			 : a->type == 'E' ? INSTALL_EXTERNAL_HEAD + 1
+					  : 1;
+
+	if (a->type == '\0' || strchr("FCMEKPR", a->type) == NULL)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "area %u has type '%c', which no chip is known to take",
+		    a->index, a->type);
+	if (before != NULL && before->type == 'C')
+		return pv_fail(e, PV_E_MALFORMED,
+		    "area %u follows the C area, which must be last", a->index);
+	if (a->type != 'P' && a->type != 'R' && a->size == 0)
+		return pv_fail(e, PV_E_MALFORMED, "area %u is empty", a->index);
+	if (a->type != 'P' && a->type != 'R' && a->size < least)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "area %u of type '%c' has %u bytes, at least %u", a->index,
+		    a->type, (unsigned)a->size, (unsigned)least);
+	if (a->type == 'K' && a->size % 8 != 0)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "area %u has %u bytes, which are no pairs of size and "
+		    "address",
+		    a->index, (unsigned)a->size);
+	return check_marks(before, a, e);
+}
+
 static int
 take_area(void *ctx, const struct pv_sfi_area *a, uint64_t payload_off,
     struct pv_error *e)
 {
 	struct pv_install_file *f = ctx;
 	struct install_area *grown;
-	bool after_c =
-	    f->n_areas > 0 && f->areas[f->n_areas - 1].area.type == 'C';
+	int r = check_area(
+	    f->n_areas > 0 ? &f->areas[f->n_areas - 1].area : NULL, a, e);
 
-	/* A letter that ST's packages have is a newer package; any other is
-	 * damage. */
-	f->foreign_area = a->type != '\0' && strchr("MPREK", a->type) != NULL;
-	if (a->type == 'M')
-		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "area %u has type 'M', an SMI module: the install agent "
-		    "has no secure library that could install it, and takes F "
-		    "and C areas only",
-		    a->index);
-	if (a->type != 'F' && a->type != 'C')
-		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "area %u has type '%c': secure install over the "
-		    "bootloader takes F and C areas only",
-		    a->index, a->type);
-	if (after_c)
-		return pv_fail(e, PV_E_MALFORMED,
-		    "area %u follows the C area, which must be last", a->index);
-	if (a->size == 0)
-		return pv_fail(e, PV_E_MALFORMED, "area %u is empty", a->index);
+	if (r != 0)
+		return r;
 	if (f->n_areas == f->cap_areas) {
 		f->cap_areas = f->cap_areas * 2 + 16;
 		grown = realloc(f->areas, f->cap_areas * sizeof(*f->areas));
@@ -93,8 +130,7 @@ pv_install_open(
 		goto out;
 	}
 	r = pv_sfi_walk(f->fd, path, &h, take_area, f, e);
-	if (r == PV_E_MALFORMED ||
-	    (r == PV_E_UNSUPPORTED && !f->foreign_area)) {
+	if (r == PV_E_MALFORMED || r == PV_E_UNSUPPORTED) {
 		/* Not what was packed: that is what a tag would say too. */
 		if (e != NULL)
 			e->code = PV_E_VERIFY;
@@ -154,6 +190,27 @@ pv_install_digest(const struct pv_install_file *f, uint8_t ret_digest[32],
     uint64_t *ret_size, struct pv_error *e)
 {
 	return pv_package_hash_fd(f->fd, f->path, ret_digest, ret_size, e);
+}
+
+int
+pv_install_chain(struct pv_install_file *f, unsigned n, uint8_t ret_chain[32],
+    struct pv_error *e)
+{
+	uint8_t chain[32], head[PV_SFI_AREA];
+	struct pv_part first = { f->header, sizeof(f->header) };
+	struct pv_part both[2] = { { chain, sizeof(chain) },
+		{ head, sizeof(head) } };
+	unsigned i;
+	int r;
+
+	r = pv_sha256(&first, 1, chain, e);
+	for (i = 0; r == 0 && i < n; i++) {
+		pv_sfi_area_encode(&f->areas[i].area, head);
+		r = pv_sha256(both, 2, chain, e);
+	}
+	if (r == 0)
+		memcpy(ret_chain, chain, sizeof(chain));
+	return r;
 }
 
 int

@@ -18,8 +18,19 @@ struct pv_install_file {
 	uint64_t size; /* payload bytes of all areas */
 	size_t n_areas, cap_areas;
 	struct install_area *areas;
-	bool foreign_area; /* the last one looked at is of a kind we lack */
 };
+
+#define INSTALL_MODULE_HEAD   48U /* of the payload of an M area */
+#define INSTALL_EXTERNAL_HEAD 12U /* of an E area */
+
+/* fit.c: is the package for such a chip? */
+PV_MUST_USE int pv_install_fit(const struct pv_install_file *f,
+    const struct pv_install_chip *chip, const struct pv_chip *layout,
+    struct pv_error *e);
+
+/* The chain over its header and the first n areas, secure-install.md. */
+PV_MUST_USE int pv_install_chain(struct pv_install_file *f, unsigned n,
+    uint8_t ret_chain[32], struct pv_error *e);
 
 /* Payload bytes; a file that shrank meanwhile is PV_E_VERIFY. */
 PV_MUST_USE int pv_install_read(struct pv_install_file *f, uint64_t off,

@@ -86,7 +86,7 @@ ok 'and nothing did' -- cmp chip0/flash.bin whole.bin
 ok 'unprotect' -- provisor device unprotect --sectors all --port usart:tty0
 expect 0 '^PASS' 'then it is taken' -- push app.sfi --port usart:tty0
 
-# 65 areas: the packer warns, push refuses before it spends.
+# 65 places: the packer warns, push refuses before it spends.
 set --
 n=0
 while [ $n -lt 65 ]; do
@@ -95,12 +95,12 @@ while [ $n -lt 65 ]; do
 		$((0x08000000 + n * 4096)))"
 	n=$((n + 1))
 done
-expect 0 'note: 65 areas, but .* takes 64' 'the packer warns' -- \
+expect 0 'note: 65 stretches of memory, but .* takes 64' 'the packer warns' -- \
 	provisor sfi pack --chip stm32h563 --key "$KEY" --image-version 7 \
 	-o many.sfi "$@"
 provisor sim create chip2 --chip stm32h563 >/dev/null
 vchip 2
-expect 3 'the package has 65 areas, a chip takes 64' 'push refuses it' -- \
+expect 3 'the package fills 65 stretches of memory, the chip takes 64' 'push refuses it' -- \
 	push many.sfi --port usart:tty2
 said 'no license was spent; the chip is unchanged' 'nothing spent'
 ok 'still eight left' -- test "$(left)" = 8

@@ -20,6 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		/* Any campaign: inputs carry licenses made elsewhere. */
 		g->agent_config.campaign_hash = NULL;
+		rig_extend(g);
 	}
 	if (size == 0)
 		return 0;
@@ -33,9 +34,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		pv_an_feed(&g->an, data + i, n);
 	}
 	/* Nothing of an unfinished package starts. */
-	if (g->agent.state != PV_SI_STATE_DONE && g->agent.n_firmware > 0 &&
-	    g->agent.mark) {
-		const struct pv_agent_area *a = &g->agent.firmware[0];
+	if (g->agent.state != PV_SI_STATE_DONE && g->agent.n_places > 0 &&
+	    g->agent.mark && g->agent.places[0].type == 'F') {
+		const struct pv_agent_place *a = &g->agent.places[0];
 		const uint8_t *p = g->fake.flash + (a->base - FAKE_FLASH);
 
 		for (size_t i = 0; i < FAKE_UNIT; i++)

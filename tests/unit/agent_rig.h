@@ -18,6 +18,13 @@
 #define RIG_AREAS   70U
 #define RIG_OPTIONS 12U
 
+/* A flash outside of the part, sectors of 256 bytes in units of 16. */
+#define RIG_EXTERNAL	    0x90000000U
+#define RIG_EXTERNAL_SIZE   0x2000U
+#define RIG_EXTERNAL_SECTOR 0x100U
+#define RIG_EXTERNAL_UNIT   16U
+#define RIG_MODULES	    4U
+
 struct rig {
 	struct fake fake;
 	struct pv_an_config config;
@@ -37,6 +44,10 @@ struct rig {
 	uint8_t options[RIG_OPTIONS];
 	bool options_set, refuse_options;
 	bool options_late; /* a cut comes before they are in force */
+	uint8_t external[RIG_EXTERNAL_SIZE];
+	struct pv_dev_external external_ops;
+	size_t n_modules;
+	uint8_t modules[RIG_MODULES][48];
 };
 
 struct pkg_area {
@@ -120,6 +131,169 @@ rig_options_apply(void *ctx, const uint8_t *data, size_t len)
 	return 0;
 }
 
+/* --- external flash ---------------------------------------------------------- */
+
+static inline enum pv_region
+rig_x_region(void *ctx, uint32_t addr, uint32_t len)
+{
+	(void)ctx;
+	return addr >= RIG_EXTERNAL &&
+		       addr - RIG_EXTERNAL < RIG_EXTERNAL_SIZE &&
+		       len <= RIG_EXTERNAL_SIZE - (addr - RIG_EXTERNAL)
+		   ? PV_REGION_FLASH
+		   : PV_REGION_NONE;
+}
+
+static inline int
+rig_x_read(void *ctx, uint32_t addr, uint8_t *data, size_t len)
+{
+	struct rig *g = ctx;
+
+	if (rig_x_region(g, addr, (uint32_t)len) != PV_REGION_FLASH)
+		return -1;
+	memcpy(data, g->external + (addr - RIG_EXTERNAL), len);
+	return 0;
+}
+
+static inline int
+rig_x_program(void *ctx, uint32_t addr, const uint8_t *data, size_t len)
+{
+	struct rig *g = ctx;
+	uint8_t *p = g->external + (addr - RIG_EXTERNAL);
+	int r = 0;
+
+	if (rig_x_region(g, addr, (uint32_t)len) != PV_REGION_FLASH ||
+	    addr % RIG_EXTERNAL_UNIT != 0 || len % RIG_EXTERNAL_UNIT != 0 ||
+	    fake_op(&g->fake))
+		return -1;
+	for (size_t i = 0; i < len; i++) {
+		if (i == len / 2)
+			fake_cut(&g->fake);
+		if (p[i] != 0xff)
+			r = -1;
+		p[i] &= data[i];
+	}
+	return r;
+}
+
+static inline int
+rig_x_sector(void *ctx, uint32_t addr, struct pv_dev_sector *ret_s)
+{
+	uint32_t n = (addr - RIG_EXTERNAL) / RIG_EXTERNAL_SECTOR;
+
+	if (rig_x_region(ctx, addr, 1) != PV_REGION_FLASH)
+		return -1;
+	*ret_s = (struct pv_dev_sector){ RIG_EXTERNAL + n * RIG_EXTERNAL_SECTOR,
+		RIG_EXTERNAL_SECTOR, n };
+	return 0;
+}
+
+static inline int
+rig_x_erase(void *ctx, uint32_t number)
+{
+	struct rig *g = ctx;
+	uint8_t *p = g->external + (size_t)number * RIG_EXTERNAL_SECTOR;
+
+	if (number >= RIG_EXTERNAL_SIZE / RIG_EXTERNAL_SECTOR ||
+	    fake_op(&g->fake))
+		return -1;
+	memset(p, 0xff, RIG_EXTERNAL_SECTOR / 2);
+	fake_cut(&g->fake);
+	memset(p, 0xff, RIG_EXTERNAL_SECTOR);
+	return 0;
+}
+
+/* No cipher, but key, region, mode and address all matter. */
+static inline void
+rig_mix(uint32_t region, uint32_t mode, const uint8_t key[16], uint32_t addr,
+    uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		data[i] ^= (uint8_t)(key[i % 16] + region * 16 + mode +
+				     (addr + i) / 16);
+}
+
+static inline int
+rig_x_seal(void *ctx, uint32_t region, uint32_t mode, const uint8_t key[16],
+    uint32_t addr, uint8_t *data, size_t len)
+{
+	(void)ctx;
+	if (region > 3 || mode > 2 || addr % 16 != 0 || len % 16 != 0)
+		return -1;
+	rig_mix(region, mode, key, addr, data, len);
+	return 0;
+}
+
+/*
+ * Not random, so that tests know what comes. The cryptography has a context
+ * of its own, hence the variable.
+ */
+static uint8_t rig_next_random;
+
+static inline int
+rig_random(void *ctx, uint8_t *data, size_t len)
+{
+	(void)ctx;
+	for (size_t i = 0; i < len; i++)
+		data[i] = rig_next_random++;
+	return 0;
+}
+
+static inline int
+rig_module_keep(void *ctx, const uint8_t header[48])
+{
+	struct rig *g = ctx;
+
+	if (fake_op(&g->fake))
+		return -1;
+	fake_cut(&g->fake);
+	for (size_t i = 0; i < g->n_modules; i++)
+		if (memcmp(g->modules[i], header, 48) == 0)
+			return 0;
+	if (g->n_modules == RIG_MODULES)
+		return -1;
+	memcpy(g->modules[g->n_modules++], header, 48);
+	return 0;
+}
+
+static inline int
+rig_modules_forget(void *ctx)
+{
+	struct rig *g = ctx;
+
+	if (g->n_modules == 0)
+		return 0;
+	if (fake_op(&g->fake))
+		return -1;
+	fake_cut(&g->fake);
+	g->n_modules = 0;
+	return 0;
+}
+
+/* The part takes keys, modules and external flash as well. */
+static inline void
+rig_extend(struct rig *g)
+{
+	g->crypto.random = rig_random;
+	g->store.module_keep = rig_module_keep;
+	g->store.modules_forget = rig_modules_forget;
+	g->external_ops = (struct pv_dev_external){
+		.memory = { .ctx = g,
+		    .region = rig_x_region,
+		    .read = rig_x_read,
+		    .program = rig_x_program,
+		    .sector = rig_x_sector,
+		    .erase = rig_x_erase,
+		    .write_unit = RIG_EXTERNAL_UNIT },
+		.base = RIG_EXTERNAL,
+		.size = RIG_EXTERNAL_SIZE,
+		.erased = 0xff,
+		.seal = rig_x_seal,
+		.ctx = g,
+	};
+	g->agent_config.external = &g->external_ops;
+}
+
 /* Power-on: recovery, then the bootloader. */
 static inline void
 rig_power(struct rig *g)
@@ -150,7 +324,9 @@ static inline void
 rig_fill(struct rig *g)
 {
 	memset(g->fake.flash, 0x55, sizeof g->fake.flash);
+	memset(g->external, 0x66, sizeof g->external);
 	memset(g->note, 0, sizeof g->note);
+	g->n_modules = 0;
 	g->options_set = false;
 	g->fake.ops = 0;
 	g->fake.fail_at = 0;
@@ -187,6 +363,7 @@ rig_init(struct rig *g)
 		r = pv_ec_from_scalar(d, &key, NULL);
 	if (r == 0)
 		r = pv_sim_crypto_new(key, &g->sim_crypto, &g->crypto, NULL);
+	g->crypto.random = NULL; /* see rig_extend */
 	memcpy(g->cert, "45002001", 8);
 	if (r == 0)
 		r = pv_ec_public(g->chip, g->cert + 8, NULL);
@@ -462,20 +639,39 @@ rig_area(struct rig *g, const struct pkg *p, size_t i, size_t chunk)
 	return s;
 }
 
-/* The whole install; ends at the first result that is not OK. */
+/* License and header, at the start of every part. */
 static inline struct rig_answer
-rig_install(struct rig *g, const struct pkg *p, size_t chunk)
+rig_part(struct rig *g, const struct pkg *p)
 {
 	struct rig_answer s = rig_special(
 	    g, PV_SI_LICENSE, p->campaign, 64, p->license, p->license_len);
 
 	if (s.ok && s.result == 0)
 		s = rig_special(g, PV_SI_HEADER, p->header, 28, NULL, 0);
-	for (size_t i = 0; s.ok && s.result == 0 && i < p->n; i++)
+	return s;
+}
+
+/* From area `from` on, the restarts between parts included. */
+static inline struct rig_answer
+rig_rest(struct rig *g, const struct pkg *p, size_t from, size_t chunk)
+{
+	struct rig_answer s = rig_part(g, p);
+
+	for (size_t i = from; s.ok && s.result == 0 && i < p->n; i++) {
 		s = rig_area(g, p, i, chunk);
+		if (p->area[i].header[0] == 'P' && s.ok && s.result == 0)
+			s = rig_part(g, p);
+	}
 	if (s.ok && s.result == 0)
 		s = rig_special(g, PV_SI_FINISH, NULL, 0, NULL, 0);
 	return s;
+}
+
+/* The whole install; ends at the first result that is not OK. */
+static inline struct rig_answer
+rig_install(struct rig *g, const struct pkg *p, size_t chunk)
+{
+	return rig_rest(g, p, 0, chunk);
 }
 
 #endif

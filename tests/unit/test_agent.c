@@ -80,14 +80,18 @@ test_info(void **state)
 	struct both *b = *state;
 	struct rig_answer s;
 	uint8_t ask[4] = { 0, 0, 128, 0 };
-	static const uint8_t want[32] = { 1, 0, 0x84, 0x04, '4', '5', '0', '0',
+	static const uint8_t want[48] = { 2, 0, 0x84, 0x04, '4', '5', '0', '0',
 		'2', '0', '0', '1', 0, 1, 0, 4, 0, 0, 0, 8, 0, 0, 1, 0, 16, 0,
-		0, 0, RIG_OPTIONS, 0, 0, 0 };
+		0, 0, RIG_OPTIONS, 0, 0, 0, [44] = 64, 0, 0, 2 };
+	static const uint8_t more[12] = { 0, 0, 0, 0x90, 0, 0x20, 0, 0, 3 };
 
 	s = rig_special(&b->g, PV_SI_INFO, NULL, 0, NULL, 0);
 	expect_result(s, PV_SI_OK, PV_SI_STATE_IDLE);
-	assert_int_equal(s.len, 32);
-	assert_memory_equal(s.data, want, 32);
+	assert_int_equal(s.len, 48);
+	assert_memory_equal(s.data, want, 48);
+	rig_extend(&b->g);
+	s = rig_special(&b->g, PV_SI_INFO, NULL, 0, NULL, 0);
+	assert_memory_equal(s.data + 32, more, sizeof more);
 	s = rig_special(&b->g, PV_SI_CERTIFICATE, ask, 4, NULL, 0);
 	assert_int_equal(s.len, 128);
 	assert_memory_equal(s.data, b->g.cert, 128);
@@ -448,7 +452,10 @@ test_area_rules(void **state)
 	try_area(b, 'F', 0xfffffff0U, 100, PV_SI_E_AREA_RANGE);
 	try_area(b, 'F', FAKE_FLASH + 0x1000, 0, PV_SI_E_AREA_SIZE);
 	try_area(b, 'E', 0x90000000U, 100, PV_SI_E_AREA_TYPE);
-	try_area(b, 'P', 0, 10, PV_SI_E_AREA_TYPE);
+	try_area(b, 'P', 0, 10, PV_SI_E_AREA_RANGE);
+	try_area(b, 'P', FAKE_FLASH, 33, PV_SI_E_AREA_SIZE);
+	try_area(b, 'R', FAKE_FLASH, 0, PV_SI_E_AREA_ORDER);
+	try_area(b, 'X', FAKE_FLASH + 0x1000, 100, PV_SI_E_AREA_TYPE);
 	try_area(b, 'K', 0, 8, PV_SI_E_AREA_TYPE);
 	try_area(b, 'M', FAKE_FLASH + 0x1000, 100, PV_SI_E_AREA_MODULE);
 	try_area(b, 'C', 0, RIG_OPTIONS, PV_SI_E_AREA_ORDER); /* not last */
@@ -463,7 +470,8 @@ test_first_letter(void **state)
 		uint16_t result;
 	} letters[] = { { 'M', PV_SI_E_AREA_MODULE },
 		{ 'E', PV_SI_E_AREA_TYPE }, { 'K', PV_SI_E_AREA_TYPE },
-		{ 'P', PV_SI_E_AREA_TYPE }, { 'R', PV_SI_E_AREA_TYPE } };
+		{ 'P', PV_SI_E_AREA_SIZE }, { 'R', PV_SI_E_AREA_SIZE },
+		{ 'X', PV_SI_E_AREA_TYPE } };
 	struct both *b = *state;
 
 	for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
@@ -541,15 +549,25 @@ test_too_many_areas(void **state)
 {
 	struct both *b = *state;
 
-	b->p.n = 0;
-	for (uint32_t i = 0; i < PV_AGENT_AREAS + 1; i++)
-		pkg_area(&b->p, 'F', FAKE_FLASH + i * 64, 33);
-	assert_int_equal(pkg_seal(&b->p), 0);
 	/* Its header says it: before anything is erased. */
+	b->p.header[10] = (PV_AGENT_AREAS + 1) & 0xff;
+	b->p.header[11] = (PV_AGENT_AREAS + 1) >> 8;
+	assert_int_equal(
+	    rig_seal(0, b->p.header, 12, NULL, NULL, 0, b->p.header + 12), 0);
 	expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_E_AREA_COUNT,
 	    PV_SI_STATE_IDLE);
 	assert_untouched(&b->g);
-	b->p.n = PV_AGENT_AREAS;
+	/* More stretches of memory than the note holds. */
+	b->p.n = 0;
+	for (uint32_t i = 0; i < PV_AGENT_PLACES + 1; i++)
+		pkg_area(&b->p, 'F', FAKE_FLASH + i * 64, 33);
+	assert_int_equal(pkg_seal(&b->p), 0);
+	expect_result(rig_install(&b->g, &b->p, 1024), PV_SI_E_AREA_COUNT,
+	    PV_SI_STATE_FAILED);
+	assert_erased(&b->g);
+	rig_fill(&b->g);
+	rig_power(&b->g);
+	b->p.n = PV_AGENT_PLACES;
 	assert_int_equal(pkg_seal(&b->p), 0);
 	expect_result(
 	    rig_install(&b->g, &b->p, 1024), PV_SI_OK, PV_SI_STATE_DONE);
