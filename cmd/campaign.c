@@ -132,6 +132,24 @@ default_trust(struct pv_app *app, struct pv_campaign *c, struct pv_error *e)
 	return 0;
 }
 
+/* Chips whose CA nobody knows: said once here and again for each license. */
+static int
+no_trust(struct pv_app *app, struct pv_campaign *c, struct pv_error *e)
+{
+	if (c->n_trust != 0)
+		return pv_fail(e, PV_E_USAGE,
+		    "--trust and --accept-unverified-certificate: a campaign "
+		    "that knows a CA verifies every certificate");
+	if (c->flow != PV_FLOW_SSP)
+		return pv_fail(e, PV_E_USAGE,
+		    "--accept-unverified-certificate is for flow ssp");
+	c->accept_unverified = true;
+	pv_say(app,
+	    "chip certificates of this campaign are NOT verified: whoever "
+	    "shows one gets a license. The ledger says so\n");
+	return 0;
+}
+
 /* A key file, for profiles that allow it: found again from any folder. */
 static int
 set_key_file(struct pv_campaign *c, const char *key, struct pv_error *e)
@@ -219,7 +237,9 @@ define(struct pv_app *app, const char *name, const struct pv_campaign_args *a,
 		r = set_flow(c, a, e);
 	if (r == 0)
 		r = pv_campaign_define(c, a, e);
-	if (r == 0 && c->n_trust == 0)
+	if (r == 0 && app->accept_unverified)
+		r = no_trust(app, c, e);
+	else if (r == 0 && c->n_trust == 0)
 		r = default_trust(app, c, e);
 	if (r == 0)
 		r = pv_random(c->id, sizeof(c->id), e);
@@ -335,6 +355,7 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		{ "require-resident", 0, POPT_ARG_NONE, &a.require_resident, 0,
 		    "refuse profiles that need the key outside the token",
 		    NULL },
+		PV_OPT_UNVERIFIED(app),
 		{ "after", 0, POPT_ARG_STRING, &a.after, 0,
 		    "the campaign this further budget continues", "OLD" },
 		{ "draft", 0, POPT_ARG_NONE, &a.draft, 0,
@@ -431,7 +452,8 @@ const struct pv_verb pv_verbs_campaign[] = {
 	{ "campaign", "create",
 	    "NAME --token URI --flow sfi|ssp --product-id ID --firmware-id ID "
 	    "--max-licenses N --key KEY --nonce FILE [--license-profile P] "
-	    "[--require-resident] [--trust CA.pem]... [--after OLD] [--draft]",
+	    "[--require-resident] [--trust CA.pem]... "
+	    "[--accept-unverified-certificate] [--after OLD] [--draft]",
 	    "open a budget of licenses for one package key",
 	    "provisor campaign create spring --token pkcs11:token=oem "
 	    "--flow sfi \\\n    --product-id 48400001 --firmware-id app-7 "

@@ -47,6 +47,8 @@ revise(struct pv_app *app, const char *name, const struct pv_campaign_args *a,
 		r = pv_campaign_define(c, a, e);
 	if (r == 0)
 		r = pv_campaign_session_wire(app, s, e);
+	/* Without a CA it was accepted so when it was created. */
+	c->accept_unverified = c->n_trust == 0;
 	return r == 0 ? pv_campaign_revise(c, &s->io, e) : r;
 }
 

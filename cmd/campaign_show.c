@@ -55,6 +55,7 @@ pv_campaign_json(struct pv_json *o, const struct pv_campaign *c)
 	pv_json_set_str(o, "campaign_key", c->signer_uri);
 	pv_json_set_hex(o, "public_key", c->public_key, sizeof(c->public_key));
 	pv_json_set_hex(o, "nonce", c->nonce, pv_campaign_nonce_len(c->flow));
+	pv_json_set_bool(o, "certificates_verified", c->n_trust != 0);
 	trust = pv_json_set_array(o, "trust");
 	for (size_t i = 0; i < c->n_trust; i++) {
 		pv_hex_encode(hex, c->trust[i], sizeof(c->trust[i]));
@@ -114,6 +115,9 @@ pv_campaign_text(const struct pv_app *app, const struct pv_campaign *c,
 	pv_out(app, "package key   %s\n", c->oem_key_uri);
 	pv_short_hex(short_hex, c->public_key);
 	pv_out(app, "campaign key  %s (%s)\n", c->signer_uri, short_hex);
+	if (c->n_trust == 0)
+		pv_out(app, "trusted CA    none: chip certificates are NOT "
+			    "verified\n");
 	for (size_t i = 0; i < c->n_trust; i++) {
 		pv_short_hex(short_hex, c->trust[i]);
 		pv_out(app, "trusted CA    %s\n", short_hex);

@@ -54,6 +54,7 @@ struct pv_app {
 	const char *passphrase_file; /* --passphrase-file */
 	int passphrase_fd;	     /* --passphrase-fd, or -1 */
 	const char *module;	     /* --module or PROVISOR_MODULE */
+	int accept_unverified;	     /* --accept-unverified-certificate */
 	const char *chip_dirs[5];    /* for pv_chip_load */
 	struct pv_progress progress; /* give this to library calls */
 	const struct pv_verb *verb;  /* the one running */
@@ -97,6 +98,16 @@ PV_MUST_USE int pv_options(struct pv_app *app, struct poptOption *table,
 	{                                                                    \
 		"passphrase-fd", 0, POPT_ARG_INT, &(app)->passphrase_fd, 0,  \
 		    "read the passphrase from descriptor N", "N"             \
+	}
+
+/* For verbs that give licenses to chips. */
+#define PV_OPT_UNVERIFIED(app)                                             \
+	{                                                                  \
+		"accept-unverified-certificate", 0, POPT_ARG_NONE,         \
+		    &(app)->accept_unverified, 0,                          \
+		    "where no CA of the chips is known: take the word of " \
+		    "the chip (flow ssp)",                                 \
+		    NULL                                                   \
 	}
 
 /* A missing option that the verb cannot do without: PV_E_USAGE. */

@@ -81,6 +81,7 @@ json_create(struct pv_json *o, const struct pv_campaign *c)
 	pv_json_set_hex(o, "public_key", c->public_key, sizeof(c->public_key));
 	pv_json_set_hex(o, "nonce", c->nonce, pv_campaign_nonce_len(c->flow));
 	pv_json_set_hex(o, "after", c->after, sizeof(c->after));
+	pv_json_set_bool(o, "certificates_verified", c->n_trust != 0);
 	trust = pv_json_set_array(o, "trust");
 	for (size_t i = 0; i < c->n_trust; i++) {
 		pv_hex_encode(hex, c->trust[i], sizeof(c->trust[i]));
@@ -89,7 +90,8 @@ json_create(struct pv_json *o, const struct pv_campaign *c)
 }
 
 static void
-json_body(struct pv_json *o, const struct pv_entry *en)
+json_body(
+    struct pv_json *o, const struct pv_campaign *c, const struct pv_entry *en)
 {
 	const struct pv_entry_body *b = &en->body;
 
@@ -106,6 +108,8 @@ json_body(struct pv_json *o, const struct pv_entry *en)
 	if (en->kind != PV_ENTRY_DENY)
 		pv_json_set_u64(o, "number", b->number);
 	pv_json_set_hex(o, "chip", b->chip, sizeof(b->chip));
+	if (en->kind == PV_ENTRY_ISSUED)
+		pv_json_set_bool(o, "certificate_verified", c->n_trust != 0);
 	if (en->kind == PV_ENTRY_ISSUED)
 		pv_json_set_hex(o, "license", b->license, b->license_len);
 	if (en->kind == PV_ENTRY_RESULT)
@@ -137,7 +141,7 @@ put_json(struct pv_export *x, const struct pv_record *rec,
 	pv_json_set_u64(o, "spent", en->spent);
 	pv_json_set_str(o, "state", pv_entry_state_name(en->state));
 	pv_json_set_str(o, "clock", pv_entry_clock_name(en->clock));
-	json_body(o, en);
+	json_body(o, x->c, en);
 	pv_json_set_hex(o, "previous", en->previous, sizeof(en->previous));
 	pv_json_set_hex(o, "hash", hash, 32);
 	pv_json_set_hex(o, "signature", rec->signature, 64);

@@ -379,6 +379,9 @@ pv_html_campaign(
 	text(h, c->product_id);
 	markup(h, ", firmware ");
 	text(h, c->firmware_id);
+	if (c->n_trust == 0)
+		markup(h, "</p>\n<p><b>Chip certificates were not verified: no "
+			  "CA of these chips is known.</b>");
 	markup(h,
 	    "</p>\n<table><tr><th>limit</th><th>issued</th><th>burnt</th>"
 	    "<th>left</th><th>passed</th><th>failed</th><th>yield</th>"

@@ -33,6 +33,7 @@ report_json(
 	pv_json_set_u64(o, "left", pv_minus(c->max_licenses, c->issued));
 	pv_json_set_u64(o, "burnt", pv_minus(c->issued, t->n.issued));
 	pv_json_set_u64(o, "denied", t->denied);
+	pv_json_set_bool(o, "certificates_verified", c->n_trust != 0);
 	item = pv_json_set_object(o, "failure_causes");
 	for (size_t i = 0; i < t->n_causes; i++)
 		pv_json_set_u64(
@@ -79,6 +80,8 @@ report_text(const struct pv_app *app, const struct pv_campaign *c,
 	for (size_t i = 0; i < t->n_causes; i++)
 		pv_out(app, "  failed: %-14s %" PRIu64 "\n",
 		    pv_code_name(t->causes[i].code), t->causes[i].n);
+	if (c->n_trust == 0)
+		pv_out(app, "  chip certificates were NOT verified\n");
 	if (t->denied > 0)
 		pv_out(app, "  denied chips: %" PRIu64 "\n", t->denied);
 }

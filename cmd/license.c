@@ -28,6 +28,7 @@ issued_json(struct pv_json *o, const struct pv_campaign_session *s,
 	pv_json_set_u64(o, "max_licenses", c->max_licenses);
 	pv_json_set_u64(o, "left", l->left);
 	pv_json_set_bool(o, "repeated", l->repeated);
+	pv_json_set_bool(o, "certificate_verified", c->n_trust != 0);
 	pv_json_set_hex(o, "license", l->data, l->len);
 	pv_json_set_str(o, "saved", path);
 	pv_json_set_str(o, "license_profile", c->license_profile);
@@ -65,6 +66,9 @@ issue(struct pv_app *app, const struct pv_campaign_session *s,
 	    l.number, c->max_licenses, l.left,
 	    l.repeated ? ", the one this chip already has: nothing was spent"
 		       : "");
+	if (c->n_trust == 0)
+		pv_say(app, "the chip's certificate was NOT verified; the "
+			    "ledger says so\n");
 	pv_say(app, "saved as %s\n%s\n", path,
 	    pv_license_label(c->license_profile));
 	o = pv_json_new_object();
@@ -86,6 +90,7 @@ run_issue(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "where the license goes", "F" },
 		{ "require-resident", 0, POPT_ARG_NONE, &require_resident, 0,
 		    "refuse if the key would leave the token", NULL },
+		PV_OPT_UNVERIFIED(app),
 		PV_OPT_PIN(app),
 		POPT_TABLEEND,
 	};
@@ -397,7 +402,8 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 
 const struct pv_verb pv_verbs_license[] = {
 	{ "license", "issue",
-	    "--campaign NAME --certificate CERT [--require-resident] -o F",
+	    "--campaign NAME --certificate CERT [--require-resident] "
+	    "[--accept-unverified-certificate] -o F",
 	    "make one license for one chip, counted",
 	    "provisor license issue --campaign spring --certificate chip.cert "
 	    "-o chip.lic",

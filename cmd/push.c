@@ -272,6 +272,7 @@ run_push(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		{ "signature", 0, POPT_ARG_STRING, &p.signature_file, 0,
 		    "the signature of the package (default: FILE.sig)",
 		    "FILE" },
+		PV_OPT_UNVERIFIED(app),
 		{ "dry-run", 0, POPT_ARG_NONE, &p.dry_run, 0,
 		    "say what would be done, change and spend nothing", NULL },
 		{ "go", 0, POPT_ARG_NONE, &p.go, 0,
@@ -302,7 +303,8 @@ const struct pv_verb pv_verbs_push[] = {
 	    "FILE --port PORT [--campaign NAME | --license FILE] "
 	    "[--campaign-key PEM] [--require-signature PEM] "
 	    "[--signature FILE] [--chip CHIP] [LINE-OPTIONS] "
-	    "[--only-changed] [--read-back] [--dry-run] [--go]",
+	    "[--only-changed] [--read-back] "
+	    "[--accept-unverified-certificate] [--dry-run] [--go]",
 	    "program a chip: a .sfi package with a license, or a plain image",
 	    "provisor push app.sfi --port usart:/dev/ttyUSB0 --campaign "
 	    "spring\n"

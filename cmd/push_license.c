@@ -36,15 +36,21 @@ check_chip(struct pv_push *p, const struct pv_campaign *c,
 
 	r = pv_campaign_check_certificate(c, chip->certificate, &ca, e);
 	if (r != 0) {
-		p->verified = c->n_trust == 1
-				  ? "NOT signed by the campaign's CA"
-				  : "NOT signed by a CA of the campaign";
+		p->verified =
+		    c->n_trust == 0
+			? "NOT verified: no CA of these chips is known"
+		    : c->n_trust == 1 ? "NOT signed by the campaign's CA"
+				      : "NOT signed by a CA of the campaign";
 		pv_push_say_chip(p);
 		(void)pv_hint(e,
 		    "no license was spent; the chip was not changed. If this "
 		    "lot comes from another CA, add it with a new campaign "
 		    "(--trust)");
 		return pv_wrap(e, "verifying chip certificate");
+	}
+	if (ca == PV_CAMPAIGN_TRUST) {
+		p->verified = "NOT verified: no CA of these chips is known";
+		return 0;
 	}
 	part = (struct pv_part){ c->trust[ca], sizeof(c->trust[ca]) };
 	r = pv_sha256(&part, 1, digest, e);

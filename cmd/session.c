@@ -221,6 +221,7 @@ pv_campaign_session_wire(
 	const struct pv_campaign *c = &s->campaign;
 	int r;
 
+	s->campaign.accept_unverified = app->accept_unverified != 0;
 	r = pv_open_campaign_token(app, c, &s->hsm, e);
 	if (r == 0)
 		r = pv_hsm_signer(s->hsm, c->signer_uri, &s->signer, e);

@@ -46,9 +46,16 @@ struct pv_campaign {
 	uint8_t public_key[64];		  /* of the campaign key */
 	/* of the package: 12 bytes of flow sfi, 16 of ssp, then zeros */
 	uint8_t nonce[PV_CAMPAIGN_NONCE];
+	/*
+	 * CA public keys. None, in flow ssp only: no CA of these chips is known
+	 * and certificates are taken without proof, when the caller accepts.
+	 */
 	size_t n_trust;
-	uint8_t trust[PV_CAMPAIGN_TRUST][64]; /* CA public keys */
+	uint8_t trust[PV_CAMPAIGN_TRUST][64];
 	uint8_t after[16]; /* campaign this one continues; zeros: none */
+
+	/* said anew by each caller, not in the ledger */
+	bool accept_unverified;
 
 	/* where it stands, from the ledger */
 	uint64_t issued; /* numbers spent */
@@ -180,7 +187,8 @@ PV_MUST_USE int pv_campaign_close(const struct pv_campaign *c,
 
 /*
  * Verify a certificate against product id and trusted keys: what
- * pv_license_issue does first. *ret_ca (may be NULL) is the index in trust.
+ * pv_license_issue does first. *ret_ca (may be NULL) is the index in trust, or
+ * PV_CAMPAIGN_TRUST when the campaign knows no CA and c->accept_unverified.
  */
 PV_MUST_USE int pv_campaign_check_certificate(const struct pv_campaign *c,
     const uint8_t certificate[136], size_t *ret_ca, struct pv_error *e);

@@ -252,7 +252,9 @@ pv_rules_definition(const struct pv_campaign *c, struct pv_error *e)
 	if (c->max_licenses == 0)
 		return pv_fail(
 		    e, PV_E_USAGE, "a campaign needs at least 1 license");
-	if (c->n_trust == 0 || c->n_trust > PV_CAMPAIGN_TRUST)
+	if ((c->n_trust == 0 &&
+		!(c->flow == PV_FLOW_SSP && c->accept_unverified)) ||
+	    c->n_trust > PV_CAMPAIGN_TRUST)
 		return pv_fail(e, PV_E_USAGE,
 		    "a campaign needs 1 to %u trusted CA keys, not %zu",
 		    PV_CAMPAIGN_TRUST, c->n_trust);

@@ -37,6 +37,24 @@ pv_rules_text(char *dst, size_t cap, const char *src, size_t src_cap)
 	dst[n] = '\0';
 }
 
+/* No CA of these chips is known: their owner must say it is all right. */
+static int
+accept_unproved(const struct pv_campaign *c, size_t *ret_ca, struct pv_error *e)
+{
+	if (!c->accept_unverified) {
+		(void)pv_fail(e, PV_E_VERIFY,
+		    "the chip certificate cannot be verified: campaign '%s' "
+		    "knows no CA",
+		    c->name);
+		return pv_hint(e, "no license was spent; "
+				  "--accept-unverified-certificate takes the "
+				  "chip's word for it");
+	}
+	if (ret_ca != NULL)
+		*ret_ca = PV_CAMPAIGN_TRUST;
+	return 0;
+}
+
 /*
  * Certificate profile `id-and-key` (formats/certificate.md): the CA signs
  * SHA-256 of product id and public key, the first 72 bytes.
@@ -69,6 +87,8 @@ pv_campaign_check_certificate(const struct pv_campaign *c,
 		(void)pv_hint(e, "no license was spent");
 		return r;
 	}
+	if (c->n_trust == 0)
+		return accept_unproved(c, ret_ca, e);
 	for (size_t i = 0; i < c->n_trust; i++) {
 		r = pv_ecdsa_verify(c->trust[i], digest, cert.signature, e);
 		if (r == 0) {

@@ -91,6 +91,11 @@ test_create_refused(void **state)
 	f = fake_new(3);
 	f->c.n_trust = 0;
 	refused(f, PV_E_USAGE, "trusted CA");
+	/* nor on anybody's word: SFI chips have a CA */
+	f = fake_new(3);
+	f->c.n_trust = 0;
+	f->c.accept_unverified = true;
+	refused(f, PV_E_USAGE, "trusted CA");
 	f = fake_new(3);
 	f->c.trust[0][5] ^= 1;
 	refused(f, PV_E_VERIFY, "trusted key 1");
@@ -280,6 +285,40 @@ test_two_cas(void **state)
 	fake_free(f);
 }
 
+/* No CA: refused, or taken when the caller says so; never with one. */
+static void
+test_no_ca(void **state)
+{
+	struct fake *f = fake_new(3);
+	struct pv_error e = { 0 };
+	uint8_t cert[PV_CERT_LEN];
+	size_t index = 9;
+
+	(void)state;
+	fake_chip(f, 1, "48400001", cert);
+	cert[PV_CERT_LEN - 1] ^= 1;
+	f->c.accept_unverified = true;
+	assert_int_equal(pv_campaign_check_certificate(&f->c, cert, &index, &e),
+	    PV_E_VERIFY);
+	assert_int_equal(index, 9);
+	f->c.n_trust = 0;
+	assert_int_equal(
+	    pv_campaign_check_certificate(&f->c, cert, &index, &e), 0);
+	assert_int_equal(index, PV_CAMPAIGN_TRUST);
+	f->c.accept_unverified = false;
+	memset(&e, 0, sizeof(e));
+	assert_int_equal(
+	    pv_campaign_check_certificate(&f->c, cert, NULL, &e), PV_E_VERIFY);
+	assert_non_null(strstr(e.msg, "knows no CA"));
+	assert_non_null(strstr(e.hint, "no license was spent"));
+	/* The key is checked all the same. */
+	f->c.accept_unverified = true;
+	cert[8] ^= 1;
+	assert_int_equal(
+	    pv_campaign_check_certificate(&f->c, cert, NULL, &e), PV_E_VERIFY);
+	fake_free(f);
+}
+
 /* A token that fails between reserving and signing burns one number. */
 static void
 test_token_fails(void **state)
@@ -439,6 +478,7 @@ main(void)
 		cmocka_unit_test(test_chip_opens_license),
 		cmocka_unit_test(test_bad_certificates),
 		cmocka_unit_test(test_two_cas),
+		cmocka_unit_test(test_no_ca),
 		cmocka_unit_test(test_token_fails),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_damaged_license),
