@@ -40,6 +40,7 @@ static const struct {
 	{ PV_E_INTERRUPTED, "interrupted" },
 };
 
+PV_PRINTF(4, 0)
 static void
 set(struct pv_error *e, int code, long vendor, const char *fmt, va_list ap)
 {

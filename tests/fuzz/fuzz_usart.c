@@ -82,7 +82,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.banks = { { .base = 0x08000000U,
 		    .size = 65536,
 		    .n_groups = 1,
-		    .groups = { { 32, 2048 } } } },
+		    .groups = { { .count = 32, .size = 2048 } } } },
 		.erased = 0xff,
 		.write_unit = 8,
 		.has_option_area = true,

@@ -65,7 +65,7 @@ test_write_protect(void **state)
 {
 	static const uint8_t codes[] = { 1, 2, 7 };
 	static const uint8_t frame[] = { 0x63, 0x9c, 2, 1, 2, 7,
-		2 ^ 1 ^ 2 ^ 7 };
+		0x02 ^ 0x01 ^ 0x02 ^ 0x07 };
 	struct fakeboot *b = fb_new();
 	struct pv_chip chip = fb_chip();
 	struct pv_error e = { 0 };
