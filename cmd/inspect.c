@@ -3,6 +3,7 @@
 #include "cmd/inspect.h"
 
 #include "base/file.h"
+#include "formats/adac.h"
 #include "formats/certificate.h"
 #include "formats/license.h"
 #include "formats/obk.h"
@@ -62,6 +63,12 @@ is_certificate(const struct pv_subject *s)
 }
 
 static bool
+is_adac(const struct pv_subject *s)
+{
+	return s->size <= PV_ADAC_FILE && pv_adac_detect(s->head, s->head_len);
+}
+
+static bool
 is_obk(const struct pv_subject *s)
 {
 	const char *dot = strrchr(s->name, '.');
@@ -112,6 +119,7 @@ static const struct {
 	{ "license", is_license, pv_show_license },
 	{ "signature", is_signature, pv_show_signature },
 	{ "certificate", is_certificate, pv_show_certificate },
+	{ "adac", is_adac, pv_show_adac },
 	{ "rsse", is_rsse, pv_show_rsse },
 	{ "personalization", is_personalization, pv_show_personalization },
 	{ "obk", is_obk, pv_show_obk },

@@ -15,6 +15,7 @@ extern const struct pv_verb pv_verbs_device[];
 extern const struct pv_verb pv_verbs_push[];
 extern const struct pv_verb pv_verbs_sim[];
 extern const struct pv_verb pv_verbs_obk[];
+extern const struct pv_verb pv_verbs_da[];
 extern const struct pv_verb pv_verbs_inspect[];
 
 const struct pv_verb *const pv_nouns[] = {
@@ -29,6 +30,7 @@ const struct pv_verb *const pv_nouns[] = {
 	pv_verbs_push,
 	pv_verbs_sim,
 	pv_verbs_obk,
+	pv_verbs_da,
 	pv_verbs_inspect,
 	NULL,
 };

@@ -19,6 +19,9 @@ said() { # PATTERN
 	if grep -Eq -- "$1" "$T/out"; then pass "said: $1"; else fail "said: $1"; fi
 }
 
+ok 'make-obk-xml.sh' -- sh "$TOP/fixtures/corrupt/make-obk-xml.sh" "$T/corrupt"
+ok 'gives what is committed' -- diff -r "$T/corrupt" "$C"
+
 for n in stirot_h5 stirot_h7rs da da_h7rs da_password oemirot_h5 urot_keys ahk; do
 	ok "$n is built" -- provisor obk build "Config/$n.xml" -o "$n.out"
 	same "$n has the bytes of the other program" "$n.out" "Binary/$n.golden"
