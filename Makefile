@@ -31,6 +31,11 @@ $(error missing libraries: $(MISSING). On Debian, 'scripts/check' installs them)
 endif
 WITH :=
 LAZY :=
+# Optional: boot records in images.
+ifeq ($(shell $(PKG_CONFIG) --exists libcbor && echo yes),yes)
+PKGS += libcbor
+WITH += -DPV_WITH_LIBCBOR
+endif
 # Optional, and loaded by the commands that need them (src/base/lazy.h): the
 # ledger of many stations; OB keys and images described by ST's XML files.
 soname = $(shell objdump -p $$($(CC) -print-file-name=lib$(1).so) | \
@@ -133,7 +138,7 @@ $(B)/%.o: %.c
 $(B)/with: FORCE
 	@mkdir -p $(@D)
 	@echo '$(WITH)' | cmp -s - $@ || echo '$(WITH)' > $@
-$(patsubst %.c,$(B)/%.o,$(wildcard src/ledger/postgres*.c src/base/xml.c)): $(B)/with
+$(patsubst %.c,$(B)/%.o,$(wildcard src/ledger/postgres*.c src/base/xml.c src/image/cbor.c)): $(B)/with
 
 $(LIB_A): $(call objs,$(LIB_SRC))
 	$(say) AR $@

@@ -101,7 +101,7 @@ run_format(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 }
 
 const struct pv_verb pv_verbs_image[] = {
-	{ "image", "sign", "[--format FORMAT] [OPTIONS] FILE -o FILE",
+	{ "image", "sign", "[--format FORMAT] [OPTIONS] FILE [-o] FILE",
 	    "sign an image, and encrypt it where asked", NULL, run_format },
 	{ "image", "verify", "[--format FORMAT] [OPTIONS] FILE",
 	    "check a signed image as its boot loader will", NULL, run_format },

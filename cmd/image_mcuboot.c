@@ -170,6 +170,20 @@ pv_image_mcuboot_inspect(
 }
 
 static const struct pv_verb verbs[] = {
+	{ "image", "sign",
+	    "[--format mcuboot] [--flavor FLAVOR] [--key KEY]... --version V "
+	    "[OPTIONS] FILE -o FILE",
+	    "sign an MCUboot image, and encrypt it where asked",
+	    "provisor image sign --key sign.pem --version 1.2.3 "
+	    "--security-counter auto \\\n"
+	    "    --header-size 0x400 --pad-header --slot-size 0x40000 --align "
+	    "8 "
+	    "app.bin -o app-signed.bin\n"
+	    "provisor image sign --flavor st-h5-stirot -k "
+	    "'pkcs11:token=oem;object=boot' -E enc-pub.pem \\\n"
+	    "    -v 1.0.0 -s auto -H 0x400 --pad-header --pad -S 0xc000 -x "
+	    "0x8000000 app.bin -o app.hex",
+	    pv_image_mcuboot_sign },
 	{ "image", "inspect", "[--format mcuboot] [--flavor FLAVOR] FILE",
 	    "show what a signed MCUboot image holds; needs no key",
 	    "provisor image inspect app-signed.bin", pv_image_mcuboot_inspect },

@@ -11,6 +11,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/xml.h"
+#include "image/cbor.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -245,6 +246,15 @@ global_option(
 	return 1;
 }
 
+/* "image sign -v 1.2.3": imgtool's letter for the version, not for more talk. */
+static bool
+is_image_version(int argc, const char **argv, int done, int i)
+{
+	return done > 1 && strcmp(argv[1], "image") == 0 &&
+	       strcmp(argv[i], "-v") == 0 && i + 1 < argc &&
+	       argv[i + 1][0] >= '0' && argv[i + 1][0] <= '9';
+}
+
 /*
  * Take the global options out of argv, wherever they stand before a "--", so
  * that `provisor push F --json` works as well as `provisor --json push F`.
@@ -261,7 +271,9 @@ take_globals(
 				argv[out++] = argv[i++];
 			break;
 		}
-		r = global_option(app, *argc, argv, &i, e);
+		r = is_image_version(*argc, argv, out, i)
+			? 0
+			: global_option(app, *argc, argv, &i, e);
 		if (r < 0)
 			return r;
 		if (r == 0)
@@ -339,10 +351,11 @@ early(int argc, const char **argv)
 	if (argc < 2)
 		return 0;
 	if (strcmp(argv[1], "--version") == 0) {
-		printf("provisor %s\nbuilt with: %s%s%s\n", PV_VERSION,
+		printf("provisor %s\nbuilt with: %s%s%s%s\n", PV_VERSION,
 		    "openssl p11-kit libserialport sqlite libelf cjson popt",
 		    pv_store_has_postgres() ? " postgresql" : "",
-		    pv_xml_built_in() ? " libxml2" : "");
+		    pv_xml_built_in() ? " libxml2" : "",
+		    pv_cbor_built_in() ? " libcbor" : "");
 		return 1;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||

@@ -73,6 +73,10 @@ keep(struct pv_opt_state *s, void *p)
 
 	if (p == NULL)
 		return 0;
+	/* Two spellings of one option share their value. */
+	for (size_t i = 0; i < s->n_kept; i++)
+		if (s->kept[i] == p)
+			return 0;
 	grown = realloc(s->kept, (s->n_kept + 1) * sizeof(*grown));
 	if (grown == NULL)
 		return -1;

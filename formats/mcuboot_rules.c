@@ -22,7 +22,7 @@ static const struct rule {
 	{ PV_TLV_RSA3072_PSS, 384, 384, false },
 	{ PV_TLV_ED25519, 64, 64, false },
 	{ PV_TLV_SIG_PURE, 1, 1, false },
-	{ PV_TLV_ENC_RSA2048, 256, 384, false },
+	{ PV_TLV_ENC_RSA2048, 256, 256, false },
 	{ PV_TLV_ENC_KW, 24, 40, false },
 	{ PV_TLV_ENC_EC256, 113, 129, false },
 	{ PV_TLV_ENC_X25519, 80, 96, false },

@@ -128,6 +128,29 @@ struct pv_anchor {
 	void (*free)(void *ctx);
 };
 
+/*
+ * One private key that opens what was encrypted to its public half: an image
+ * key, by ECDH or by RSA-OAEP.
+ */
+enum pv_enc_kind {
+	PV_ENC_EC_P256,
+	PV_ENC_X25519,
+	PV_ENC_RSA2048,
+};
+struct pv_opener {
+	void *ctx;
+	enum pv_enc_kind kind;
+	/* Z of ECDH, 32 bytes. The peer's point is 64 bytes, X then Y, or 32
+	 * for X25519; one that is none of the curve is PV_E_VERIFY. */
+	int (*agree)(void *ctx, const uint8_t *peer, size_t len,
+	    uint8_t ret_z[32], struct pv_error *e);
+	/* RSA-OAEP with SHA-256 and an empty label; *len is the room, then
+	 * the length. PV_E_VERIFY when the padding is wrong. */
+	int (*oaep)(void *ctx, const uint8_t in[256], uint8_t *out, size_t *len,
+	    struct pv_error *e);
+	void (*free)(void *ctx);
+};
+
 /* A sealer over a raw 16-byte key held in a secret (copied). */
 PV_MUST_USE int pv_sealer_from_secret(const struct pv_secret *key,
     struct pv_sealer *ret_sealer, struct pv_error *e);
@@ -137,6 +160,7 @@ void pv_sealer_release(struct pv_sealer *s);
 void pv_signer_release(struct pv_signer *s);
 void pv_wrapper_release(struct pv_wrapper *w);
 void pv_anchor_release(struct pv_anchor *a);
+void pv_opener_release(struct pv_opener *o);
 void pv_key_source_release(struct pv_key_source *k);
 void pv_ecies_release(struct pv_ecies *s);
 

@@ -8,9 +8,14 @@
 #include <openssl/evp.h>
 
 #include <stdlib.h>
+#include <string.h>
+
+struct pv_hash {
+	EVP_MD_CTX *md;
+};
 
 struct pv_sha256 {
-	EVP_MD_CTX *md;
+	struct pv_hash h;
 };
 
 int
@@ -28,6 +33,77 @@ pv_ossl_fail(struct pv_error *e, const char *what)
 	return PV_E_INTERNAL;
 }
 
+static const EVP_MD *
+sha2(unsigned int bits)
+{
+	if (bits == 512)
+		return EVP_sha512();
+	return bits == 384 ? EVP_sha384() : EVP_sha256();
+}
+
+static int
+begin(struct pv_hash *h, unsigned int bits)
+{
+	h->md = EVP_MD_CTX_new();
+	return h->md != NULL && EVP_DigestInit_ex(h->md, sha2(bits), NULL) == 1;
+}
+
+int
+pv_hash_new(unsigned int bits, struct pv_hash **ret_h, struct pv_error *e)
+{
+	struct pv_hash *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
+	if (!begin(h, bits)) {
+		pv_hash_free(h);
+		return pv_ossl_fail(e, "SHA-2");
+	}
+	*ret_h = h;
+	return 0;
+}
+
+int
+pv_hash_update(
+    struct pv_hash *h, const void *data, size_t len, struct pv_error *e)
+{
+	if (EVP_DigestUpdate(h->md, data, len) != 1)
+		return pv_ossl_fail(e, "SHA-2");
+	return 0;
+}
+
+int
+pv_hash_final(
+    struct pv_hash *h, uint8_t ret_digest[PV_HASH_MAX], struct pv_error *e)
+{
+	if (EVP_DigestFinal_ex(h->md, ret_digest, NULL) != 1)
+		return pv_ossl_fail(e, "SHA-2");
+	return 0;
+}
+
+void
+pv_hash_free(struct pv_hash *h)
+{
+	if (h == NULL)
+		return;
+	EVP_MD_CTX_free(h->md);
+	free(h);
+}
+
+int
+pv_hash(unsigned int bits, const struct pv_part *parts, size_t n,
+    uint8_t ret_digest[PV_HASH_MAX], struct pv_error *e)
+{
+	struct pv_hash h;
+	int good = begin(&h, bits);
+
+	for (size_t i = 0; good && i < n; i++)
+		good = EVP_DigestUpdate(h.md, parts[i].data, parts[i].len) == 1;
+	good = good && EVP_DigestFinal_ex(h.md, ret_digest, NULL) == 1;
+	EVP_MD_CTX_free(h.md);
+	return good ? 0 : pv_ossl_fail(e, "SHA-2");
+}
+
 int
 pv_sha256_new(struct pv_sha256 **ret_h, struct pv_error *e)
 {
@@ -35,9 +111,7 @@ pv_sha256_new(struct pv_sha256 **ret_h, struct pv_error *e)
 
 	if (h == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
-	h->md = EVP_MD_CTX_new();
-	if (h->md == NULL ||
-	    EVP_DigestInit_ex(h->md, EVP_sha256(), NULL) != 1) {
+	if (!begin(&h->h, 256)) {
 		pv_sha256_free(h);
 		return pv_ossl_fail(e, "SHA-256");
 	}
@@ -49,16 +123,14 @@ int
 pv_sha256_update(
     struct pv_sha256 *h, const void *data, size_t len, struct pv_error *e)
 {
-	if (EVP_DigestUpdate(h->md, data, len) != 1)
-		return pv_ossl_fail(e, "SHA-256");
-	return 0;
+	return pv_hash_update(&h->h, data, len, e);
 }
 
 int
 pv_sha256_final(
     struct pv_sha256 *h, uint8_t ret_digest[PV_SHA256_LEN], struct pv_error *e)
 {
-	if (EVP_DigestFinal_ex(h->md, ret_digest, NULL) != 1)
+	if (EVP_DigestFinal_ex(h->h.md, ret_digest, NULL) != 1)
 		return pv_ossl_fail(e, "SHA-256");
 	return 0;
 }
@@ -68,7 +140,7 @@ pv_sha256_free(struct pv_sha256 *h)
 {
 	if (h == NULL)
 		return;
-	EVP_MD_CTX_free(h->md);
+	EVP_MD_CTX_free(h->h.md);
 	free(h);
 }
 
@@ -96,14 +168,12 @@ int
 pv_sha384(const struct pv_part *parts, size_t n, uint8_t ret_digest[48],
     struct pv_error *e)
 {
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	int good = md != NULL && EVP_DigestInit_ex(md, EVP_sha384(), NULL) == 1;
+	uint8_t digest[PV_HASH_MAX];
+	int r = pv_hash(384, parts, n, digest, e);
 
-	for (size_t i = 0; good && i < n; i++)
-		good = EVP_DigestUpdate(md, parts[i].data, parts[i].len) == 1;
-	good = good && EVP_DigestFinal_ex(md, ret_digest, NULL) == 1;
-	EVP_MD_CTX_free(md);
-	return good ? 0 : pv_ossl_fail(e, "SHA-384");
+	if (r == 0)
+		memcpy(ret_digest, digest, 48);
+	return r;
 }
 
 int

@@ -19,6 +19,13 @@ int pv_ec_raw_sig_to_der(
     size_t size, const uint8_t *sig, uint8_t *der, size_t *len);
 
 /*
+ * The other way: minimal DER of at most `len` bytes. *ret_used is its length;
+ * bytes may follow. 1 on success.
+ */
+int pv_ec_raw_sig_from_der(size_t size, const uint8_t *der, size_t len,
+    uint8_t *ret_sig, size_t *ret_used);
+
+/*
  * Signs a digest with a scalar, all of them `size` bytes: 32 for P-256 with
  * SHA-256, 48 for P-384 with SHA-384. The nonce is RFC 6979 with that hash.
  */

@@ -13,6 +13,7 @@
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/hmac.h>
 
 #include <string.h>
@@ -47,6 +48,24 @@ pv_ec_raw_sig_to_der(size_t size, const uint8_t *sig, uint8_t *der, size_t *len)
 	}
 out:
 	ECDSA_SIG_free(s);
+	return done;
+}
+
+int
+pv_ec_raw_sig_from_der(size_t size, const uint8_t *der, size_t len,
+    uint8_t *ret_sig, size_t *ret_used)
+{
+	const unsigned char *p = der;
+	ECDSA_SIG *s = d2i_ECDSA_SIG(NULL, &p, (long)len);
+	int n = (int)size, done;
+
+	ERR_clear_error();
+	if (s == NULL)
+		return 0;
+	done = BN_bn2binpad(ECDSA_SIG_get0_r(s), ret_sig, n) == n &&
+	       BN_bn2binpad(ECDSA_SIG_get0_s(s), ret_sig + size, n) == n;
+	ECDSA_SIG_free(s);
+	*ret_used = (size_t)(p - der);
 	return done;
 }
 

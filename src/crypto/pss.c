@@ -19,12 +19,12 @@ pv_pss_salt(
 	return pv_sha256(parts, 2, ret_salt, e);
 }
 
-/* MGF1 (RFC 8017 appendix B.2.1), laid over `data`. */
-static int
-mask(const uint8_t seed[HASH], uint8_t *data, size_t len, struct pv_error *e)
+int
+pv_mgf1_sha256(const uint8_t *seed, size_t seed_len, uint8_t *data, size_t len,
+    struct pv_error *e)
 {
 	uint8_t counter[4], block[HASH];
-	struct pv_part parts[2] = { { seed, HASH }, { counter, 4 } };
+	struct pv_part parts[2] = { { seed, seed_len }, { counter, 4 } };
 	int r;
 
 	for (size_t off = 0; off < len; off += HASH) {
@@ -59,7 +59,7 @@ pv_pss_encode(const uint8_t digest[32], const uint8_t salt[PV_PSS_SALT],
 	memset(ret_em, 0, db);
 	ret_em[db - PV_PSS_SALT - 1] = 0x01;
 	memcpy(ret_em + db - PV_PSS_SALT, salt, PV_PSS_SALT);
-	if ((r = mask(h, ret_em, db, e)) != 0)
+	if ((r = pv_mgf1_sha256(h, HASH, ret_em, db, e)) != 0)
 		return r;
 	ret_em[0] &= 0x7f; /* emBits is one less than the modulus has */
 	ret_em[len - 1] = 0xbc;

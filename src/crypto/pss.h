@@ -29,4 +29,8 @@ PV_MUST_USE int pv_pss_encode(const uint8_t digest[32],
     const uint8_t salt[PV_PSS_SALT], uint8_t *ret_em, size_t len,
     struct pv_error *e);
 
+/* MGF1 with SHA-256 (RFC 8017 appendix B.2.1), laid over `data` by XOR. */
+PV_MUST_USE int pv_mgf1_sha256(const uint8_t *seed, size_t seed_len,
+    uint8_t *data, size_t len, struct pv_error *e);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared by pubkey.c and sigkey.c only. */
+/* Shared by pubkey.c, sigkey.c and enckey.c only. */
 #ifndef PV_SIGKEY_INT_H
 #define PV_SIGKEY_INT_H
 

@@ -12,8 +12,13 @@
 #include <stdint.h>
 
 #include "formats/mcuboot.h"
+#include <provisor/keystore.h>
+#include <provisor/signature.h>
 
 struct pv_image;
+struct pv_enckey;
+struct pv_pubkey;
+struct pv_secret;
 
 /* --- flavors: mcuboot_flavor.c ----------------------------------------------- */
 
@@ -63,5 +68,176 @@ PV_MUST_USE int pv_mcuboot_read(const struct pv_mcuboot_file *f, uint64_t off,
 PV_MUST_USE int pv_mcuboot_load(const char *path, uint8_t fill,
     struct pv_image **ret_img, uint64_t *ret_base, uint64_t *ret_size,
     bool *ret_records, struct pv_error *e);
+
+/* --- image keys: mcuboot_key.c --------------------------------------------------- */
+
+/* Where random bytes come from; a test may give its own. `what` is "aes",
+ * "ephemeral" or "oaep". */
+struct pv_mcuboot_random {
+	void *ctx;
+	int (*fill)(void *ctx, const char *what, uint8_t *data, size_t len,
+	    struct pv_error *e);
+};
+extern const struct pv_mcuboot_random pv_mcuboot_system_random;
+
+/* To whom the image key is encrypted: a public key or a key-encryption key. */
+struct pv_mcuboot_recipient {
+	const struct pv_enckey *key;  /* ECIES or OAEP, or */
+	const struct pv_secret *wrap; /* AES-KW, as long as the image key */
+	bool hmac_sha512;	      /* ECIES-X25519 with SHA-512 */
+};
+
+#define PV_MCUBOOT_ENC_MAX 256U
+/* Type and length of the entry for an image key of key_len bytes. */
+uint16_t pv_mcuboot_enc_type(const struct pv_mcuboot_recipient *to);
+size_t pv_mcuboot_enc_len(
+    const struct pv_mcuboot_recipient *to, size_t key_len);
+/* The body of the entry. */
+PV_MUST_USE int pv_mcuboot_enc_seal(const struct pv_mcuboot_recipient *to,
+    const struct pv_mcuboot_random *rng, const uint8_t *key, size_t key_len,
+    uint8_t ret_body[PV_MCUBOOT_ENC_MAX], struct pv_error *e);
+
+/* Who can open it. */
+struct pv_mcuboot_opening {
+	const struct pv_opener *opener; /* or */
+	const struct pv_secret *wrap;
+};
+/* The image key of an entry: 16 or 32 bytes. PV_E_VERIFY when the MAC or the
+ * padding is wrong, PV_E_USAGE when the key is of another kind. */
+PV_MUST_USE int pv_mcuboot_enc_open(const struct pv_mcuboot_opening *by,
+    const struct pv_mcuboot_tlv *v, uint8_t ret_key[32], size_t *ret_len,
+    struct pv_error *e);
+
+/* The cipher over the payload: AES-CTR, or OTFDEC's reading of it. */
+struct pv_mcuboot_cipher; /* opaque */
+PV_MUST_USE int pv_mcuboot_cipher_new(const uint8_t *key, size_t len,
+    bool otfdec, struct pv_mcuboot_cipher **ret_c, struct pv_error *e);
+/* In place; for OTFDEC every call but the last is of a multiple of 16. */
+PV_MUST_USE int pv_mcuboot_cipher_run(
+    struct pv_mcuboot_cipher *c, uint8_t *data, size_t len, struct pv_error *e);
+void pv_mcuboot_cipher_free(struct pv_mcuboot_cipher *c);
+
+/* --- signatures: mcuboot_sig.c --------------------------------------------------- */
+
+/* How an ECDSA signature stands in its entry. */
+enum pv_mcuboot_sig_form {
+	PV_SIG_DER,	   /* minimal DER, of any length */
+	PV_SIG_DER_PADDED, /* upstream's old form: zeros behind it */
+	PV_SIG_DER_ST,	   /* 72 bytes, numbers of 33 bytes each */
+};
+
+/* Type of the entry; bits of the hash that goes with the key on its own. */
+uint16_t pv_mcuboot_sig_type(enum pv_sig_alg alg);
+unsigned int pv_mcuboot_sig_bits(enum pv_sig_alg alg);
+uint16_t pv_mcuboot_hash_type(unsigned int bits);
+unsigned int pv_mcuboot_hash_bits(uint16_t type);
+
+/* Longest body of the entry for a key. */
+size_t pv_mcuboot_sig_max(enum pv_sig_alg alg, enum pv_mcuboot_sig_form form);
+/* From r then s, or the bytes themselves, to the body of the entry. */
+PV_MUST_USE int pv_mcuboot_sig_encode(enum pv_sig_alg alg,
+    enum pv_mcuboot_sig_form form, const uint8_t *sig, size_t len,
+    uint8_t ret_body[PV_SIG_MAX], size_t *ret_len, struct pv_error *e);
+/* The other way, of any of the forms, or r then s. */
+PV_MUST_USE int pv_mcuboot_sig_decode(enum pv_sig_alg alg, const uint8_t *body,
+    size_t len, uint8_t ret_sig[PV_SIG_MAX], size_t *ret_len,
+    struct pv_error *e);
+/* Does the body have the form of ST's 72 bytes? */
+bool pv_mcuboot_sig_is_st(const uint8_t *body, size_t len);
+
+/* The public key as the loader hashes it: PKCS#1 for RSA, else SPKI. */
+PV_MUST_USE int pv_mcuboot_key_encode(const struct pv_pubkey *k,
+    uint8_t ret_der[PV_SPKI_MAX], size_t *ret_len, struct pv_error *e);
+PV_MUST_USE int pv_mcuboot_key_hash(const struct pv_pubkey *k,
+    unsigned int bits, uint8_t ret_hash[64], struct pv_error *e);
+
+/* --- signing: mcuboot_plan.c, mcuboot_sign.c ---------------------------------------- */
+
+struct pv_mcuboot_dep {
+	uint8_t image;
+	struct pv_mcuboot_version version;
+};
+
+struct pv_mcuboot_custom {
+	uint16_t type;
+	const uint8_t *data;
+	size_t len;
+};
+
+/* One signature of the image: by a key at hand, or made elsewhere. */
+struct pv_mcuboot_signature {
+	const struct pv_pubkey *pub;
+	const struct pv_message_signer *signer; /* or NULL, and then */
+	const uint8_t *sig;			/* in any form */
+	size_t sig_len;
+};
+#define PV_MCUBOOT_SIGS_MAX 4U
+
+struct pv_mcuboot_params {
+	const struct pv_mcuboot_flavor *flavor;
+	uint32_t magic; /* the flavor's, unless the option says another */
+	uint32_t hdr_size;
+	bool pad_header;
+	uint8_t erased; /* 0xff or 0 */
+	struct pv_mcuboot_version version;
+	bool has_counter;
+	uint32_t counter;
+	const char *boot_record; /* software type, or NULL */
+	const struct pv_mcuboot_dep *deps;
+	size_t n_deps;
+	const struct pv_mcuboot_custom *custom; /* in the order of the file */
+	size_t n_custom;
+	const uint8_t *vid, *cid; /* 16 bytes each, or NULL */
+	bool non_bootable;
+	uint32_t load_flag, load_addr; /* RAM_LOAD, ROM_FIXED, or 0 */
+	bool test_mark;
+
+	/* slot and trailer */
+	uint64_t slot_size; /* 0: unknown */
+	uint32_t align, max_align, max_sectors;
+	bool overwrite_only, primary_only, pad, confirm, save_enctlv;
+
+	/* signatures */
+	struct pv_mcuboot_signature sigs[PV_MCUBOOT_SIGS_MAX];
+	size_t n_sigs;
+	unsigned int sha; /* 0: by the key */
+	bool pure, full_key, pad_sig, no_pad_tlv;
+
+	/* encryption */
+	const struct pv_mcuboot_recipient *to; /* NULL: none */
+	const struct pv_mcuboot_random *rng;
+	size_t enc_key_len; /* 16 or 32 */
+	bool clear, otfdec;
+
+	/* HEX output */
+	bool has_hex_addr;
+	uint64_t hex_addr;
+};
+
+/* Is the image encrypted for a key, and its payload not left clear? */
+bool pv_mcuboot_encrypts(const struct pv_mcuboot_params *p);
+
+struct pv_mcuboot_made {
+	uint64_t size; /* of the file as raw bytes */
+	uint64_t used; /* of these, without fill and trailer */
+	uint64_t trailer;
+	unsigned int bits;
+	uint8_t digest[64];
+	uint8_t sig[PV_SIG_MAX]; /* the first, as it stands in its entry */
+	size_t sig_len;
+	struct pv_mcuboot_header h;
+};
+
+/* Sign `in` into `out`; the name's end .hex makes it Intel HEX. */
+PV_MUST_USE int pv_mcuboot_sign(const struct pv_mcuboot_params *p,
+    const char *in, const char *out, struct pv_mcuboot_made *ret_made,
+    struct pv_error *e);
+/*
+ * Write what is to be signed elsewhere: the digest, or with `payload` the bytes
+ * it is made over. The signatures of `p` name their public keys only.
+ */
+PV_MUST_USE int pv_mcuboot_vector(const struct pv_mcuboot_params *p,
+    const char *in, const char *out, bool payload,
+    struct pv_mcuboot_made *ret_made, struct pv_error *e);
 
 #endif

@@ -50,3 +50,11 @@ pv_ecies_release(struct pv_ecies *s)
 		s->free(s->ctx);
 	memset(s, 0, sizeof(*s));
 }
+
+void
+pv_opener_release(struct pv_opener *o)
+{
+	if (o->free != NULL)
+		o->free(o->ctx);
+	memset(o, 0, sizeof(*o));
+}
