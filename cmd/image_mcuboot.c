@@ -184,9 +184,31 @@ static const struct pv_verb verbs[] = {
 	    "    -v 1.0.0 -s auto -H 0x400 --pad-header --pad -S 0xc000 -x "
 	    "0x8000000 app.bin -o app.hex",
 	    pv_image_mcuboot_sign },
+	{ "image", "verify",
+	    "[--format mcuboot] [--flavor FLAVOR] [--key KEY]... "
+	    "[--decrypt-key KEY] [OPTIONS] FILE",
+	    "check hash, signatures, lengths and trailer of an MCUboot image",
+	    "provisor image verify --key sign-pub.pem app-signed.bin\n"
+	    "provisor image verify -k sign-pub.pem --decrypt-key enc.pem "
+	    "--slot-size 0x40000 app.hex",
+	    pv_image_mcuboot_verify },
 	{ "image", "inspect", "[--format mcuboot] [--flavor FLAVOR] FILE",
 	    "show what a signed MCUboot image holds; needs no key",
 	    "provisor image inspect app-signed.bin", pv_image_mcuboot_inspect },
+	{ "image", "encrypt",
+	    "[--format mcuboot] [--flavor FLAVOR] --decrypt-key KEY FILE "
+	    "-o FILE",
+	    "encrypt the payload of an image signed with --encrypt --clear",
+	    "provisor image encrypt --decrypt-key enc.pem app-init.bin -o "
+	    "app-update.bin",
+	    pv_image_mcuboot_encrypt },
+	{ "image", "decrypt",
+	    "[--format mcuboot] [--flavor FLAVOR] --decrypt-key KEY "
+	    "[--payload-only] FILE -o FILE",
+	    "decrypt the payload of an MCUboot image",
+	    "provisor image decrypt --decrypt-key enc.pem app-update.bin -o "
+	    "app-init.bin",
+	    pv_image_mcuboot_decrypt },
 	{ 0 },
 };
 

@@ -76,6 +76,9 @@ PV_MUST_USE int pv_hsm_signer(struct pv_hsm *hsm, const char *uri,
 /* Messages and digests, with a key of P-256, P-384, Ed25519 or RSA. */
 PV_MUST_USE int pv_hsm_message_signer(struct pv_hsm *hsm, const char *uri,
     struct pv_message_signer *ret_signer, struct pv_error *e);
+/* Image keys, with a key of P-256 (ECDH) or RSA-2048 (OAEP). */
+PV_MUST_USE int pv_hsm_opener(struct pv_hsm *hsm, const char *uri,
+    struct pv_opener *ret_opener, struct pv_error *e);
 PV_MUST_USE int pv_hsm_wrapper(struct pv_hsm *hsm, const char *oem_key_uri,
     struct pv_wrapper *ret_wrapper, struct pv_error *e);
 /*

@@ -229,6 +229,44 @@ oaep_encode(const uint8_t seed[32], const uint8_t *msg, size_t len,
 }
 
 int
+pv_oaep_decode(
+    const uint8_t em[256], uint8_t *ret_msg, size_t *len, struct pv_error *e)
+{
+	size_t db_len = RSA_LEN - 1 - PV_SHA256_LEN, at = 0;
+	uint8_t seed[PV_SHA256_LEN], db[RSA_LEN], hash[PV_SHA256_LEN];
+	unsigned int bad = em[0], found = 0;
+	int r;
+
+	memcpy(seed, em + 1, sizeof(seed));
+	memcpy(db, em + 1 + sizeof(seed), db_len);
+	r = pv_mgf1_sha256(db, db_len, seed, sizeof(seed), e);
+	if (r == 0)
+		r = pv_mgf1_sha256(seed, sizeof(seed), db, db_len, e);
+	if (r == 0)
+		r = pv_sha256(NULL, 0, hash, e);
+	for (size_t i = 0; r == 0 && i < sizeof(hash); i++)
+		bad |= (unsigned int)(db[i] ^ hash[i]);
+	/* Zeros, then a one, then the message. */
+	for (size_t i = sizeof(hash); i < db_len; i++) {
+		unsigned int one = db[i] == 0x01, zero = db[i] == 0;
+
+		at = found == 0 && one ? i + 1 : at;
+		bad |= found == 0 && !one && !zero;
+		found |= one;
+	}
+	if (r == 0 && (bad != 0 || found == 0 || db_len - at > *len))
+		r = pv_fail(e, PV_E_VERIFY,
+		    "the image key was not encrypted to this RSA key");
+	if (r == 0) {
+		*len = db_len - at;
+		memcpy(ret_msg, db + at, *len);
+	}
+	pv_wipe(db, sizeof(db));
+	pv_wipe(seed, sizeof(seed));
+	return r;
+}
+
+int
 pv_enckey_oaep(const struct pv_enckey *k, const uint8_t seed[32],
     const uint8_t *msg, size_t len, uint8_t ret_out[256], struct pv_error *e)
 {
@@ -297,24 +335,21 @@ file_oaep(void *ctx, const uint8_t in[256], uint8_t *out, size_t *len,
 {
 	const struct pv_enckey *k = ctx;
 	EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
-	uint8_t room[RSA_LEN];
-	size_t n = sizeof(room);
-	int r = 0;
+	uint8_t em[RSA_LEN];
+	size_t n = sizeof(em);
+	int r;
 
 	if (c == NULL || EVP_PKEY_decrypt_init(c) != 1 ||
-	    EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_OAEP_PADDING) != 1 ||
-	    EVP_PKEY_CTX_set_rsa_oaep_md(c, EVP_sha256()) != 1 ||
-	    EVP_PKEY_CTX_set_rsa_mgf1_md(c, EVP_sha256()) != 1 ||
-	    EVP_PKEY_decrypt(c, room, &n, in, RSA_LEN) != 1 || n > *len) {
+	    EVP_PKEY_CTX_set_rsa_padding(c, RSA_NO_PADDING) != 1 ||
+	    EVP_PKEY_decrypt(c, em, &n, in, RSA_LEN) != 1 || n != RSA_LEN) {
 		ERR_clear_error();
 		r = pv_fail(e, PV_E_VERIFY,
 		    "the image key was not encrypted to this RSA key");
 	} else {
-		memcpy(out, room, n);
-		*len = n;
+		r = pv_oaep_decode(em, out, len, e);
 	}
 	EVP_PKEY_CTX_free(c);
-	pv_wipe(room, sizeof(room));
+	pv_wipe(em, sizeof(em));
 	return r;
 }
 

@@ -44,6 +44,11 @@ PV_MUST_USE int pv_enckey_oaep(const struct pv_enckey *k,
     const uint8_t seed[32], const uint8_t *msg, size_t len,
     uint8_t ret_out[256], struct pv_error *e);
 
+/* What raw RSA gave, to the message; PV_E_VERIFY when the padding is wrong. The
+ * padding is looked at as a whole, so that time says nothing about where. */
+PV_MUST_USE int pv_oaep_decode(
+    const uint8_t em[256], uint8_t *ret_msg, size_t *len, struct pv_error *e);
+
 /* The private key of a PEM file. */
 PV_MUST_USE int pv_opener_read(const char *path,
     const struct pv_passphrase *pass, struct pv_opener *ret_o,

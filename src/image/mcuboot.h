@@ -240,4 +240,81 @@ PV_MUST_USE int pv_mcuboot_vector(const struct pv_mcuboot_params *p,
     const char *in, const char *out, bool payload,
     struct pv_mcuboot_made *ret_made, struct pv_error *e);
 
+/* --- verifying: mcuboot_verify.c, mcuboot_digest.c ------------------------------------ */
+
+struct pv_mcuboot_verify {
+	const struct pv_mcuboot_flavor *flavor; /* NULL: by the magic */
+	const struct pv_pubkey *const *keys;
+	size_t n_keys;
+	bool unsigned_ok; /* no key, and no signature in the image */
+	const struct pv_mcuboot_opening *by; /* NULL: no decryption key */
+	uint64_t slot_size;		     /* 0: unknown */
+	/* The loader's, for the trailer. */
+	uint32_t align, max_align, max_sectors;
+	bool overwrite_only, primary_only, save_enctlv;
+	bool allow_test;
+	bool has_min_counter; /* what the chips have already */
+	uint32_t min_counter;
+	void (*warn)(void *ctx, const char *text); /* may be NULL */
+	void *ctx;
+};
+
+struct pv_mcuboot_verdict {
+	const struct pv_mcuboot_flavor *flavor;
+	unsigned int bits;
+	uint8_t digest[64];
+	size_t signatures; /* that verify */
+	bool encrypted;	   /* the image has an image key */
+	bool clear;	   /* and its payload is plain all the same */
+	bool test, trailer;
+};
+
+/*
+ * Everything a loader checks, and what it does not: structure, hash, signature
+ * by each of the keys, key hash, lengths, trailer. PV_E_VERIFY says what
+ * differs, PV_E_POLICY refuses a test image or a counter below the least.
+ */
+PV_MUST_USE int pv_mcuboot_verify(const struct pv_mcuboot_file *f,
+    const struct pv_mcuboot_verify *v, struct pv_mcuboot_verdict *ret_v,
+    struct pv_error *e);
+
+/*
+ * The digest of an image, its payload as it lies or, with a cipher, after it;
+ * `each` (may be NULL) gets the payload in that form.
+ */
+struct pv_hash;
+struct pv_mcuboot_digest_args {
+	bool st;
+	unsigned int bits;
+	struct pv_mcuboot_cipher *cipher;
+	int (*each)(
+	    void *ctx, const uint8_t *data, size_t len, struct pv_error *e);
+	void *ctx;
+	uint8_t *msg; /* NULL, or room for all that is hashed */
+};
+PV_MUST_USE int pv_mcuboot_digest(const struct pv_mcuboot_file *f,
+    const struct pv_mcuboot_digest_args *a, uint8_t ret_digest[64],
+    struct pv_error *e);
+/* Bytes that the digest covers. */
+uint64_t pv_mcuboot_covered(const struct pv_mcuboot_file *f);
+/* The hash entry, and the bits of its hash. */
+PV_MUST_USE int pv_mcuboot_hash_entry(const struct pv_mcuboot_file *f,
+    const struct pv_mcuboot_tlv **ret_v, unsigned int *ret_bits,
+    struct pv_error *e);
+/* The image key as a cipher. PV_E_VERIFY when it is all zeros. */
+PV_MUST_USE int pv_mcuboot_open_cipher(const struct pv_mcuboot_file *f, bool st,
+    const struct pv_mcuboot_opening *by, struct pv_mcuboot_cipher **ret_c,
+    struct pv_error *e);
+
+/* --- taking the cipher off and putting it on: mcuboot_recrypt.c ----------------------- */
+
+/*
+ * Write the image `f` to `out` with its payload decrypted or, with `encrypt`, a
+ * clear one encrypted; `payload_only` leaves out all but the firmware. The
+ * digest is checked before anything appears.
+ */
+PV_MUST_USE int pv_mcuboot_recrypt(const struct pv_mcuboot_file *f,
+    const struct pv_mcuboot_flavor *flavor, const struct pv_mcuboot_opening *by,
+    bool encrypt, bool payload_only, const char *out, struct pv_error *e);
+
 #endif
