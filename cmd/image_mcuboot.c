@@ -2,6 +2,7 @@
 /* provisor image --format mcuboot: the verbs, and `inspect`. */
 #include "cmd/image.h"
 #include "cmd/image_mcuboot.h"
+#include "cmd/inspect.h"
 
 #include "base/buf.h"
 #include "base/hex.h"
@@ -131,6 +132,20 @@ pv_mcuboot_show(const struct pv_app *app, struct pv_json *o,
 	list = pv_json_set_array(o, "entries");
 	for (size_t i = 0; i < f->t.n; i++)
 		show_entry(app, list, &f->t.t[i], i < f->t.n_protected);
+}
+
+int
+pv_show_mcuboot(struct pv_subject *s, struct pv_error *e)
+{
+	struct pv_mcuboot_file f;
+	int r = pv_mcuboot_open(s->path, &f, e);
+
+	if (r != 0)
+		return r;
+	pv_out(s->app, "%s: signed MCUboot image\n", s->path);
+	pv_mcuboot_show(s->app, s->root, &f, pv_mcuboot_flavor_guess(&f.h));
+	pv_mcuboot_close(&f);
+	return 0;
 }
 
 int

@@ -13,6 +13,7 @@
 #include "formats/smi.h"
 #include "cmd/sfi.h"
 #include "cmd/ssp.h"
+#include "image/mcuboot.h"
 #include "crypto/ec.h"
 #include <provisor/image.h>
 #include <provisor/sfi.h>
@@ -101,6 +102,21 @@ is_firmware(const struct pv_subject *s)
 	       kind != PV_FIRMWARE_RAW;
 }
 
+/* Raw by its magic, HEX by the magic of its first bytes. */
+static bool
+is_mcuboot(const struct pv_subject *s)
+{
+	struct pv_mcuboot_header h;
+	struct pv_mcuboot_file f;
+
+	if (pv_mcuboot_header_decode(s->head, s->head_len, &h, NULL) == 0)
+		return true;
+	if (s->head[0] != ':' || pv_mcuboot_open(s->path, &f, NULL) != 0)
+		return false;
+	pv_mcuboot_close(&f);
+	return true;
+}
+
 static bool
 is_options(const struct pv_subject *s)
 {
@@ -123,6 +139,7 @@ static const struct {
 	{ "rsse", is_rsse, pv_show_rsse },
 	{ "personalization", is_personalization, pv_show_personalization },
 	{ "obk", is_obk, pv_show_obk },
+	{ "mcuboot", is_mcuboot, pv_show_mcuboot },
 	{ "firmware", is_firmware, pv_show_firmware },
 	{ "options", is_options, pv_show_options },
 };

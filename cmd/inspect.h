@@ -38,6 +38,7 @@ int pv_show_license(struct pv_subject *s, struct pv_error *e);
 int pv_show_signature(struct pv_subject *s, struct pv_error *e);
 int pv_show_rsse(struct pv_subject *s, struct pv_error *e);
 int pv_show_personalization(struct pv_subject *s, struct pv_error *e);
+int pv_show_mcuboot(struct pv_subject *s, struct pv_error *e);
 int pv_show_firmware(struct pv_subject *s, struct pv_error *e);
 int pv_show_options(struct pv_subject *s, struct pv_error *e);
 
