@@ -214,6 +214,38 @@ read_payload(struct packer *k, const struct pv_planned *a, uint64_t off,
 	}
 }
 
+/*
+ * Chunks from *off on, sealed one behind the other into the buffer until it
+ * has no room for another; *ret_len bytes came out.
+ */
+static int
+seal_chunks(struct packer *k, const struct pv_planned *a, uint64_t *off,
+    size_t *ret_len, struct pv_error *e)
+{
+	const struct pv_sealer *s = k->p->sealer;
+	uint8_t *buf = pv_secret_data(k->buf);
+	size_t cap = pv_secret_len(k->buf), len = 0, n, got = 0;
+	int r;
+
+	while (*off < a->a.size && cap - len >= PV_PACKAGE_BUF) {
+		if (pv_progress_cancelled(k->p->progress))
+			return pv_fail(e, PV_E_INTERRUPTED, "interrupted");
+		n = a->a.size - *off > PV_PACKAGE_CHUNK
+			? PV_PACKAGE_CHUNK
+			: (size_t)(a->a.size - *off);
+		r = read_payload(k, a, *off, buf + len, n, e);
+		if (r == 0)
+			r = s->update(s->ctx, buf + len, n, buf + len,
+			    cap - len, &got, e);
+		if (r != 0)
+			return r;
+		*off += n;
+		len += got;
+	}
+	*ret_len = len;
+	return 0;
+}
+
 static int
 write_payload(struct packer *k, const struct pv_planned *a,
     uint8_t ret_tag[PV_SFI_TAG], struct pv_error *e)
@@ -221,29 +253,20 @@ write_payload(struct packer *k, const struct pv_planned *a,
 	const struct pv_sealer *s = k->p->sealer;
 	uint8_t *buf = pv_secret_data(k->buf);
 	uint64_t off = 0, written = 0;
-	size_t n, got = 0;
+	size_t got = 0;
 	int r;
 
 	while (off < a->a.size) {
-		if (pv_progress_cancelled(k->p->progress))
-			return pv_fail(e, PV_E_INTERRUPTED, "interrupted");
-		n = a->a.size - off > PV_PACKAGE_CHUNK
-			? PV_PACKAGE_CHUNK
-			: (size_t)(a->a.size - off);
-		r = read_payload(k, a, off, buf, n, e);
-		if (r == 0)
-			r = s->update(
-			    s->ctx, buf, n, buf, PV_PACKAGE_BUF, &got, e);
+		r = seal_chunks(k, a, &off, &got, e);
 		if (r == 0)
 			r = pv_outfile_write(k->out, buf, got, e);
 		if (r != 0)
 			return r;
-		off += n;
 		written += got;
 		pv_progress_at(k->p->progress, "encrypt",
 		    pv_outfile_size(k->out), k->total);
 	}
-	r = s->finish(s->ctx, ret_tag, buf, PV_PACKAGE_BUF, &got, e);
+	r = s->finish(s->ctx, ret_tag, buf, pv_secret_len(k->buf), &got, e);
 	if (r == 0 && got > 0)
 		r = pv_outfile_write(k->out, buf, got, e);
 	if (r == 0 && written + got != a->a.size)
@@ -345,7 +368,7 @@ pv_sfi_pack(const struct pv_sfi_pack *p, const char *path,
 		goto out;
 	k.total = plan.file_size;
 	pv_progress_step(p->progress, "encrypt");
-	r = pv_secret_new(PV_PACKAGE_BUF, &k.buf, e);
+	r = pv_secret_new(PV_PACKAGE_GATHER, &k.buf, e);
 	if (r == 0)
 		r = pv_sha256_new(&k.hash, e);
 	if (r == 0)

@@ -15,6 +15,11 @@
  */
 #define PV_PACKAGE_BUF	 65536U
 #define PV_PACKAGE_CHUNK 61440U
+/*
+ * Output of many chunks is written at once: the page cache takes 1 MiB for
+ * two thirds of the processor time that sixteen small writes cost.
+ */
+#define PV_PACKAGE_GATHER (1U << 20)
 
 /*
  * Bytes that a token may hold back until a decryption ends (PKCS#11 allows
