@@ -376,7 +376,8 @@ pv_sim_run_verb(
 		    "F (default 1 with --baud, else 0)",
 		    "F" },
 		{ "faults", 0, POPT_ARG_STRING, &o.faults, 0,
-		    "unplug@N, powercut@N: after N bytes (USB: transfers); "
+		    "unplug@N, powercut@N, reset@N: after N bytes (USB: "
+		    "transfers); "
 		    "nack@N, abort@N: instead of the N-th ACK of an STM32MP; "
 		    "by chance, USART: drop=P, flip=P, insert=P, nack=P, "
 		    "lostack=P; USB: stall=P, timeout=P, short=P",

@@ -66,9 +66,9 @@ parse_noise(const char *word, struct pv_wire_noise *n, struct pv_error *e)
 	}
 	(void)pv_fail(e, PV_E_USAGE, "--faults: no fault '%s'", word);
 	return pv_hint(e,
-	    "known faults: unplug@BYTES, powercut@BYTES, nack@N, abort@N; "
-	    "drop=P, flip=P, "
-	    "insert=P (also drop-in=P, drop-out=P and so on), nack=P, "
+	    "known faults: unplug@BYTES, powercut@BYTES, reset@BYTES, nack@N, "
+	    "abort@N; drop=P, flip=P, insert=P (also drop-in=P, drop-out=P "
+	    "and so on), nack=P, "
 	    "lostack=P with P between 0 and 1");
 }
 
@@ -93,7 +93,7 @@ parse_count(const char *word, const char *name, bool *ret_found,
 static int
 parse_word(const char *word, struct pv_sim_line *line, struct pv_error *e)
 {
-	bool unplug = false, powercut = false, ordinal = false;
+	bool unplug = false, powercut = false, reset = false, ordinal = false;
 	int r;
 
 	r = parse_count(word, "unplug@", &unplug, &line->unplug, e);
@@ -101,10 +101,12 @@ parse_word(const char *word, struct pv_sim_line *line, struct pv_error *e)
 		r = parse_count(
 		    word, "powercut@", &powercut, &line->powercut, e);
 	if (r == 0)
+		r = parse_count(word, "reset@", &reset, &line->reset_at, e);
+	if (r == 0)
 		r = parse_count(word, "nack@", &ordinal, &line->nack_at, e);
 	if (r == 0)
 		r = parse_count(word, "abort@", &ordinal, &line->abort_at, e);
-	if (r == 0 && !unplug && !powercut && !ordinal)
+	if (r == 0 && !unplug && !powercut && !reset && !ordinal)
 		r = parse_noise(word, &line->noise, e);
 	if (ordinal && line->nack_at == 0 && line->abort_at == 0)
 		return pv_fail(e, PV_E_USAGE,
@@ -113,6 +115,8 @@ parse_word(const char *word, struct pv_sim_line *line, struct pv_error *e)
 		line->has_unplug = true;
 	if (powercut)
 		line->has_powercut = true;
+	if (reset)
+		line->has_reset = true;
 	return r;
 }
 

@@ -226,13 +226,15 @@ line_now(void *ctx)
 	return l->wire.now;
 }
 
-/* The earlier of the two faults that end the line. */
+/* What is to happen at a byte; of the faults that end the line the earlier. */
 static enum pv_sim_end
 choose_cut(const struct pv_sim_line *opt, struct pv_wire_config *c)
 {
 	bool power = opt->has_powercut &&
 		     (!opt->has_unplug || opt->powercut <= opt->unplug);
 
+	c->has_reset = opt->has_reset;
+	c->reset_at = opt->reset_at;
 	c->has_cut = opt->has_powercut || opt->has_unplug;
 	c->cut = power ? opt->powercut : opt->unplug;
 	return !c->has_cut ? PV_SIM_STOPPED

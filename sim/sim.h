@@ -248,7 +248,9 @@ struct pv_sim_line {
 	bool has_unplug;
 	uint64_t unplug; /* hang up after this many bytes */
 	bool has_powercut;
-	uint64_t powercut;	    /* lose power after this many bytes */
+	uint64_t powercut; /* lose power after this many bytes */
+	bool has_reset;
+	uint64_t reset_at;	    /* reset the part after this many bytes */
 	uint64_t nack_at, abort_at; /* for pv_sim_setup */
 	/* Called once when the link is there. */
 	void (*ready)(void *ctx, const char *pty);

@@ -173,6 +173,10 @@ pv_sim_usb_faults(const char *text, struct pv_sim_usb *u, struct pv_error *e)
 			u->has_powercut = true;
 			r = pv_parse_u64(w.value, UINT64_MAX,
 			    "--faults: transfer", &u->powercut, e);
+		} else if (strcmp(w.name, "reset") == 0) {
+			u->has_reset = true;
+			r = pv_parse_u64(w.value, UINT64_MAX,
+			    "--faults: transfer", &u->reset_at, e);
 		} else if (strcmp(w.name, "stall") == 0) {
 			r = chance(w.value, &u->stall, e);
 		} else if (strcmp(w.name, "timeout") == 0) {
@@ -184,7 +188,8 @@ pv_sim_usb_faults(const char *text, struct pv_sim_usb *u, struct pv_error *e)
 			    "--faults: no fault '%s' on USB", w.name);
 			r = pv_hint(e,
 			    "known faults: unplug@TRANSFERS, "
-			    "powercut@TRANSFERS, stall=P, timeout=P, short=P");
+			    "powercut@TRANSFERS, reset@TRANSFERS, stall=P, "
+			    "timeout=P, short=P");
 		}
 		if (r != 0)
 			return r;

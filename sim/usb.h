@@ -25,8 +25,8 @@ struct pv_sim_usb {
 	bool by_descriptor, overread_hangs, leave_early;
 
 	/* Faults; counts are of control transfers, chances per million. */
-	bool has_unplug, has_powercut;
-	uint64_t unplug, powercut;
+	bool has_unplug, has_powercut, has_reset;
+	uint64_t unplug, powercut, reset_at;
 	uint32_t stall, timeout, shorten;
 	uint64_t seed;
 
@@ -44,7 +44,7 @@ PV_MUST_USE int pv_sim_usb_address(
  */
 PV_MUST_USE int pv_sim_usb_behavior(
     const char *text, struct pv_sim_usb *u, struct pv_error *e);
-/* "unplug@N,powercut@N,stall=P,timeout=P,short=P": P such as 1e-3. */
+/* "unplug@N,powercut@N,reset@N,stall=P,timeout=P,short=P": P such as 1e-3. */
 PV_MUST_USE int pv_sim_usb_faults(
     const char *text, struct pv_sim_usb *u, struct pv_error *e);
 

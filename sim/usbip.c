@@ -279,21 +279,27 @@ hold_status(const struct server *s, const struct urb *u)
 	pv_sleep_ms(us > BLOCKS_MAX ? BLOCKS_MAX : (int)us);
 }
 
+/* Off the bus, and on it again as a bootloader a moment later. */
+static void
+restart(struct server *s)
+{
+	struct pv_dd_counts counts = s->part->dd.counts;
+
+	pv_sim_start(s->part->sim);
+	pv_dd_init(&s->part->dd, &s->part->config, &s->part->sim->memory,
+	    &s->part->control);
+	s->part->dd.counts = counts;
+	s->away_until = pv_now_ms() + RESTART_MS;
+}
+
 /* The part left the bus: back as a bootloader, or it runs a program. */
 static bool
 part_left(struct server *s)
 {
 	switch (s->part->dd.gone) {
-	case PV_DD_RESTARTS: {
-		struct pv_dd_counts counts = s->part->dd.counts;
-
-		pv_sim_start(s->part->sim);
-		pv_dd_init(&s->part->dd, &s->part->config,
-		    &s->part->sim->memory, &s->part->control);
-		s->part->dd.counts = counts;
-		s->away_until = pv_now_ms() + RESTART_MS;
+	case PV_DD_RESTARTS:
+		restart(s);
 		return true;
-	}
 	case PV_DD_RUNS:
 		s->program = true;
 		return true;
@@ -318,6 +324,10 @@ submit(struct server *s, struct urb *u)
 	if (u->setup.length > u->length)
 		u->setup.length = (uint16_t)u->length;
 	p->n++;
+	if (s->opt->has_reset && p->n == s->opt->reset_at + 1) {
+		restart(s);
+		return false;
+	}
 	if (pv_sim_usb_chance(p, s->opt->timeout))
 		return stay_silent(s, u);
 	if (pv_sim_usb_chance(p, s->opt->stall))

@@ -159,6 +159,16 @@ arrive(struct pv_wire *w, int64_t at, uint8_t value)
 
 /* --- the host ---------------------------------------------------------------- */
 
+/* What it was in the midst of is over, and so is what waits for it. */
+static void
+reset_part(struct pv_wire *w)
+{
+	if (w->now < w->line_free)
+		w->now = w->line_free;
+	w->part->reset(w->part->ctx);
+	spend_busy(w);
+}
+
 void
 pv_wire_send(struct pv_wire *w, int64_t t, const uint8_t *data, size_t n)
 {
@@ -183,6 +193,8 @@ pv_wire_send(struct pv_wire *w, int64_t t, const uint8_t *data, size_t n)
 			w->line_free += step;
 			arrive(w, w->line_free, d.extra_value);
 		}
+		if (w->config.has_reset && w->sent == w->config.reset_at)
+			reset_part(w);
 		w->cut = w->config.has_cut && w->sent == w->config.cut;
 	}
 }

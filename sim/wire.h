@@ -46,6 +46,8 @@ struct pv_wire_config {
 	uint64_t seed;
 	bool has_cut; /* the line ends with this byte of the host */
 	uint64_t cut;
+	bool has_reset; /* the part is reset after this byte of the host */
+	uint64_t reset_at;
 };
 
 /* What the line needs of the part. */
@@ -57,7 +59,7 @@ struct pv_wire_part {
 	int64_t (*busy_ns)(void *ctx);
 	bool (*synced)(void *ctx);
 	bool (*mid_frame)(void *ctx);
-	void (*reset)(void *ctx); /* the byte time-out ran out */
+	void (*reset)(void *ctx); /* a time-out of it, or has_reset */
 	/*
 	 * NULL, or the time-out that holds now on a line that takes its time;
 	 * 0: that of the configuration.

@@ -155,6 +155,12 @@ while [ $seed -le 6 ]; do
 	seed=$((seed + 1))
 done
 
+# --- reset in the midst of a write -------------------------------------------------
+chip -- --faults reset@3000
+expect 0 'retries on the line' 'the chip restarts while it is written' -- \
+	provisor device write "$IMAGE" --port "$PORT"
+holds 'all of it is there' "$T/data.bin"
+
 # --- an independent client ---------------------------------------------------------
 if command -v stm32flash >/dev/null; then
 	chip --

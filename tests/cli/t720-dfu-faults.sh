@@ -159,6 +159,16 @@ for n in 1 4 10 40 70; do
 	expect 7 'went away|no device in DFU mode|Gone|no USB device' \
 		"unplugged after $n transfers" -- write "u$n"
 done
+for n in 12 60; do
+	quirky "r$n"
+	usb_run "r$n" --faults "reset@$n"
+	expect 7 'went away|no device in DFU mode|no USB device' \
+		"reset after $n transfers" -- write "r$n"
+	expect 0 'all of it read back' 'and it takes the next write' -- \
+		write "r$n"
+	flash_is "r$n" 'the image'
+	usb_stop "r$n"
+done
 quirky cut
 usb_run cut --faults powercut@80
 expect 7 ' at 0x0800[0-9a-f]{4}: .*went away' \

@@ -400,6 +400,29 @@ test_cut(void **state)
 	assert_int_equal(g->wire.sent, 0);
 }
 
+/* The reset pin after a given byte: out of the frame, and deaf for a while. */
+static void
+test_reset_at(void **state)
+{
+	struct rig *g = *state;
+	struct pv_wire_config c = { .baud = 115200,
+		.restart_ns = 10 * MS,
+		.has_reset = true,
+		.reset_at = 3 };
+
+	rig_start(g, &c);
+	pv_wire_send(
+	    &g->wire, 0, (const uint8_t[]){ 0x7f, 0x02, 0xfd, 0x7f }, 4);
+	assert_int_equal(g->wire.sent, 4);
+	assert_int_equal(g->resets, 1);
+	assert_int_equal(g->an.commands, 1);
+	assert_false(rig_synced(g)); /* the last byte came too soon */
+	pv_wire_send(&g->wire, 20 * MS, (const uint8_t[]){ 0x7f }, 1);
+	pv_wire_run(&g->wire, 30 * MS);
+	assert_true(rig_synced(g));
+	assert_int_equal(g->resets, 1);
+}
+
 /* What the host gets for a sync byte and 1999 times Get ID. */
 static void
 noisy(struct rig *g, const struct pv_wire_noise *noise, uint64_t seed,
@@ -479,6 +502,7 @@ main(void)
 		T(test_rates),
 		T(test_restart_and_timeout),
 		T(test_cut),
+		T(test_reset_at),
 		T(test_noise),
 	};
 
