@@ -176,6 +176,26 @@ fd_free(void *ctx)
 	free(l);
 }
 
+/*
+ * An empty terminal must say EAGAIN: libserialport leaves VMIN at 0, with which
+ * read returns 0, as it does for a line that was hung up.
+ */
+static int
+set_blocking_minimum(int fd)
+{
+	struct termios t;
+
+	if (!isatty(fd))
+		return 0;
+	if (tcgetattr(fd, &t) != 0)
+		return -1;
+	if (t.c_cc[VMIN] == 1 && t.c_cc[VTIME] == 0)
+		return 0;
+	t.c_cc[VMIN] = 1;
+	t.c_cc[VTIME] = 0;
+	return tcsetattr(fd, TCSANOW, &t);
+}
+
 int
 pv_fd_link(int fd, int lock_fd, const struct pv_fd_owner *owner,
     const char *name, uint32_t baud, struct pv_link *ret_link,
@@ -186,7 +206,8 @@ pv_fd_link(int fd, int lock_fd, const struct pv_fd_owner *owner,
 
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+	    set_blocking_minimum(fd) != 0)
 		return pv_fail_errno(
 		    e, PV_E_LINK, errno, "setting up port '%s'", name);
 	l = calloc(1, sizeof(*l));

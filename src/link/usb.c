@@ -346,7 +346,8 @@ dev_free(void *ctx)
 	struct usb_device *d = ctx;
 
 	dev_close(d);
-	libusb_exit(d->usb);
+	if (d->usb != NULL)
+		libusb_exit(d->usb);
 	free(d);
 }
 
@@ -399,6 +400,18 @@ try_reopen(struct pv_usb *u, struct usb_device *d, struct pv_error *e)
 	size_t i;
 	int rc;
 
+	/*
+	 * A context learns of new devices from udev, which containers do not
+	 * run; a new one looks into /sys.
+	 */
+	if (d->usb != NULL)
+		libusb_exit(d->usb);
+	d->usb = NULL;
+	rc = libusb_init(&d->usb);
+	if (rc != 0) {
+		d->usb = NULL;
+		return usb_fail(e, rc, "starting libusb");
+	}
 	if ((rc = candidates_new(d->usb, &c, e)) != 0)
 		return rc;
 	for (i = 0; i < c->n; i++)

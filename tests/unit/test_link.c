@@ -3,6 +3,7 @@
 #include <provisor/link.h>
 
 #include "base/clock.h"
+#include "link/fdlink.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -163,6 +164,52 @@ test_deadline(void **state)
 	(void)close(sv[1]);
 }
 
+static void
+expect_gone(struct pv_link *l)
+{
+	struct pv_error e = { 0 };
+	uint8_t b;
+	size_t n;
+
+	assert_int_equal(
+	    l->read(l->ctx, &b, 1, &n, pv_now_ms() + 2000, &e), PV_E_LINK);
+	assert_non_null(strstr(e.msg, "went away"));
+	assert_int_equal(pv_exit_code(e.code), 7);
+}
+
+/* As libserialport leaves a port: without VMIN an empty one reads 0 bytes. */
+static void
+test_empty_terminal(void **state)
+{
+	char path[PTS_PATH];
+	struct pv_link l;
+	struct pv_error e = { 0 };
+	struct termios t;
+	int fd, tty;
+	uint8_t b = 0;
+	size_t n;
+
+	(void)state;
+	fd = open_pty(path);
+	tty = open(path, O_RDWR | O_NOCTTY);
+	assert_true(tty >= 0);
+	assert_int_equal(tcgetattr(tty, &t), 0);
+	cfmakeraw(&t);
+	t.c_cc[VMIN] = 0;
+	t.c_cc[VTIME] = 0;
+	assert_int_equal(tcsetattr(tty, TCSANOW, &t), 0);
+	assert_int_equal(pv_fd_link(tty, -1, NULL, "tty", 0, &l, &e), 0);
+	assert_int_equal(
+	    l.read(l.ctx, &b, 1, &n, pv_now_ms() + 30, &e), PV_E_TIMEOUT);
+	assert_int_equal(l.drain(l.ctx, &e), 0);
+	assert_int_equal(write(fd, "y", 1), 1);
+	assert_int_equal(l.read(l.ctx, &b, 1, &n, pv_now_ms() + 2000, &e), 0);
+	assert_int_equal(b, 'y');
+	(void)close(fd);
+	expect_gone(&l);
+	pv_link_release(&l);
+}
+
 /* Nobody reads at the other end: the write ends at its deadline. */
 static void
 test_write_blocked(void **state)
@@ -180,19 +227,6 @@ test_write_blocked(void **state)
 	assert_non_null(strstr(e.msg, "takes no more"));
 	pv_link_release(&l);
 	(void)close(sv[1]);
-}
-
-static void
-expect_gone(struct pv_link *l)
-{
-	struct pv_error e = { 0 };
-	uint8_t b;
-	size_t n;
-
-	assert_int_equal(
-	    l->read(l->ctx, &b, 1, &n, pv_now_ms() + 2000, &e), PV_E_LINK);
-	assert_non_null(strstr(e.msg, "went away"));
-	assert_int_equal(pv_exit_code(e.code), 7);
 }
 
 static void
@@ -386,6 +420,7 @@ main(void)
 		cmocka_unit_test(test_symlink),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_empty_terminal),
 		cmocka_unit_test(test_write_blocked),
 		cmocka_unit_test(test_unplug),
 		cmocka_unit_test(test_lines),
