@@ -19,7 +19,7 @@ trap 'rm -rf "$root"' EXIT
 busybox=$(command -v busybox)
 cp "$busybox" "$root/bin/busybox"
 for applet in sh awk cat cmp cut dd echo grep head insmod ip kill ls mkdir \
-	mount poweroff readlink rm sed sleep tail timeout touch tr wc; do
+	mount pidof poweroff readlink rm sed sleep tail timeout touch tr wc; do
 	ln -s busybox "$root/bin/$applet"
 done
 
