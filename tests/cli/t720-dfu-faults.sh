@@ -164,6 +164,7 @@ for n in 12 60; do
 	usb_run "r$n" --faults "reset@$n"
 	expect 7 'went away|no device in DFU mode|no USB device' \
 		"reset after $n transfers" -- write "r$n"
+	sleep 0.3 # off the bus while it starts
 	expect 0 'all of it read back' 'and it takes the next write' -- \
 		write "r$n"
 	flash_is "r$n" 'the image'
