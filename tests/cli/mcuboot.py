@@ -130,8 +130,9 @@ def public(pem):
 def check_sig(family, pem, digest, message, sig, o):
     args = ["pkeyutl", "-verify", "-pubin", "-inkey", pem, "-sigfile"]
     if family == "ec":
-        if sig[:4] == bytes.fromhex("30460221") and len(sig) == 72:
-            need("st" in o, "ST's form of a signature")
+        if "st" in o and ("padsig" in o or num(o, "magic") == 0x73AB1024):
+            need(len(sig) == 72 and sig[:5] == bytes.fromhex("3046022100") and
+                 sig[37:40] == bytes.fromhex("022100"), "ST's form of a signature")
             r, s = sig[5:37], sig[40:72]
             one = lambda v: tlv_der(2, v.lstrip(b"\0") if v.lstrip(b"\0")[:1] < b"\x80"
                                     else b"\0" + v.lstrip(b"\0"))
