@@ -43,7 +43,7 @@ need_all(const struct pv_campaign_args *a, struct pv_error *e)
 		{ a->firmware, "--firmware-id" },
 		{ a->limit, "--max-licenses" },
 		{ a->key, "--key" },
-		{ a->nonce, "--nonce" },
+		{ a->nonce_each ? "" : a->nonce, "--nonce" },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -220,6 +220,9 @@ pv_campaign_define(
 	if (r == 0 && a->nonce != NULL) {
 		r = pv_file_read_exact(
 		    a->nonce, c->nonce, pv_campaign_nonce_len(c->flow), e);
+		if (r == 0 && pv_campaign_nonce_each(c))
+			r = pv_fail(e, PV_E_MALFORMED,
+			    "'%s' holds zeros, which is no nonce", a->nonce);
 		if (r != 0)
 			(void)pv_wrap(e, "--nonce");
 	}
@@ -235,6 +238,12 @@ define(struct pv_app *app, const char *name, const struct pv_campaign_args *a,
 	r = set_text(c->name, sizeof(c->name), name, "campaign name", e);
 	if (r == 0)
 		r = set_flow(c, a, e);
+	if (r == 0 && a->nonce_each && c->flow != PV_FLOW_SSP)
+		r = pv_fail(
+		    e, PV_E_USAGE, "--nonce-per-package is for flow ssp");
+	if (r == 0 && a->nonce_each && a->nonce != NULL)
+		r = pv_fail(e, PV_E_USAGE,
+		    "--nonce and --nonce-per-package exclude each other");
 	if (r == 0)
 		r = pv_campaign_define(c, a, e);
 	if (r == 0 && app->accept_unverified)
@@ -355,6 +364,8 @@ run_create(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		{ "require-resident", 0, POPT_ARG_NONE, &a.require_resident, 0,
 		    "refuse profiles that need the key outside the token",
 		    NULL },
+		{ "nonce-per-package", 0, POPT_ARG_NONE, &a.nonce_each, 0,
+		    "each package has a nonce of its own (flow ssp)", NULL },
 		PV_OPT_UNVERIFIED(app),
 		{ "after", 0, POPT_ARG_STRING, &a.after, 0,
 		    "the campaign this further budget continues", "OLD" },
@@ -451,7 +462,8 @@ run_close(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 const struct pv_verb pv_verbs_campaign[] = {
 	{ "campaign", "create",
 	    "NAME --token URI --flow sfi|ssp --product-id ID --firmware-id ID "
-	    "--max-licenses N --key KEY --nonce FILE [--license-profile P] "
+	    "--max-licenses N --key KEY {--nonce FILE | --nonce-per-package} "
+	    "[--license-profile P] "
 	    "[--require-resident] [--trust CA.pem]... "
 	    "[--accept-unverified-certificate] [--after OLD] [--draft]",
 	    "open a budget of licenses for one package key",

@@ -10,7 +10,7 @@ struct pv_campaign_args {
 	char *token, *flow, *product, *firmware, *limit, *key, *nonce;
 	char *profile, *after;
 	char **trust;
-	int draft, require_resident;
+	int draft, require_resident, nonce_each;
 };
 
 /* The options of a definition, of struct pv_campaign_args a. */

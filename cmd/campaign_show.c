@@ -54,7 +54,12 @@ pv_campaign_json(struct pv_json *o, const struct pv_campaign *c)
 	pv_json_set_str(o, "key", c->oem_key_uri);
 	pv_json_set_str(o, "campaign_key", c->signer_uri);
 	pv_json_set_hex(o, "public_key", c->public_key, sizeof(c->public_key));
-	pv_json_set_hex(o, "nonce", c->nonce, pv_campaign_nonce_len(c->flow));
+	pv_json_set_bool(o, "nonce_per_package", pv_campaign_nonce_each(c));
+	if (pv_campaign_nonce_each(c))
+		pv_json_set_null(o, "nonce");
+	else
+		pv_json_set_hex(
+		    o, "nonce", c->nonce, pv_campaign_nonce_len(c->flow));
 	pv_json_set_bool(o, "certificates_verified", c->n_trust != 0);
 	trust = pv_json_set_array(o, "trust");
 	for (size_t i = 0; i < c->n_trust; i++) {
@@ -110,7 +115,8 @@ pv_campaign_text(const struct pv_app *app, const struct pv_campaign *c,
 	pv_out(app, "firmware      %s\n", c->firmware_id);
 	show_profile(app, c);
 	pv_hex_encode(hex, c->nonce, pv_campaign_nonce_len(c->flow));
-	pv_out(app, "nonce         %s\n", hex);
+	pv_out(app, "nonce         %s\n",
+	    pv_campaign_nonce_each(c) ? "each package has its own" : hex);
 	pv_out(app, "token         %s\n", c->token_uri);
 	pv_out(app, "package key   %s\n", c->oem_key_uri);
 	pv_short_hex(short_hex, c->public_key);

@@ -79,7 +79,11 @@ json_create(struct pv_json *o, const struct pv_campaign *c)
 	pv_json_set_str(o, "key", c->oem_key_uri);
 	pv_json_set_str(o, "campaign_key", c->signer_uri);
 	pv_json_set_hex(o, "public_key", c->public_key, sizeof(c->public_key));
-	pv_json_set_hex(o, "nonce", c->nonce, pv_campaign_nonce_len(c->flow));
+	if (pv_campaign_nonce_each(c))
+		pv_json_set_null(o, "nonce");
+	else
+		pv_json_set_hex(
+		    o, "nonce", c->nonce, pv_campaign_nonce_len(c->flow));
 	pv_json_set_hex(o, "after", c->after, sizeof(c->after));
 	pv_json_set_bool(o, "certificates_verified", c->n_trust != 0);
 	trust = pv_json_set_array(o, "trust");
@@ -110,6 +114,8 @@ json_body(
 	pv_json_set_hex(o, "chip", b->chip, sizeof(b->chip));
 	if (en->kind == PV_ENTRY_ISSUED)
 		pv_json_set_bool(o, "certificate_verified", c->n_trust != 0);
+	if (en->kind == PV_ENTRY_ISSUED && b->has_package)
+		pv_json_set_hex(o, "package", b->package, sizeof(b->package));
 	if (en->kind == PV_ENTRY_ISSUED)
 		pv_json_set_hex(o, "license", b->license, b->license_len);
 	if (en->kind == PV_ENTRY_RESULT)

@@ -80,12 +80,16 @@ static int
 run_issue(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 {
 	char *campaign = NULL, *certificate = NULL, *output = NULL;
+	char *nonce = NULL;
+	uint8_t nonce_bytes[PV_CAMPAIGN_NONCE];
 	int require_resident = 0;
 	struct poptOption table[] = {
 		{ "campaign", 0, POPT_ARG_STRING, &campaign, 0,
 		    "whose budget the license comes from", "NAME" },
 		{ "certificate", 0, POPT_ARG_STRING, &certificate, 0,
 		    "the chip's certificate, 136 bytes", "CERT" },
+		{ "nonce", 0, POPT_ARG_STRING, &nonce, 0,
+		    "the package's nonce, where each has its own", "FILE" },
 		{ "output", 'o', POPT_ARG_STRING, &output, 0,
 		    "where the license goes", "F" },
 		{ "require-resident", 0, POPT_ARG_NONE, &require_resident, 0,
@@ -112,7 +116,13 @@ run_issue(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    app, campaign, require_resident != 0, &s, e);
 	if (r != 0)
 		return r;
-	r = issue(app, &s, cert.bytes, output, e);
+	if (nonce != NULL) {
+		r = pv_file_read_exact(nonce, nonce_bytes,
+		    pv_campaign_nonce_len(s.campaign.flow), e);
+		s.io.nonce = nonce_bytes;
+	}
+	if (r == 0)
+		r = issue(app, &s, cert.bytes, output, e);
 	pv_campaign_session_close(&s);
 	return r;
 }
@@ -402,7 +412,8 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 
 const struct pv_verb pv_verbs_license[] = {
 	{ "license", "issue",
-	    "--campaign NAME --certificate CERT [--require-resident] "
+	    "--campaign NAME --certificate CERT [--nonce FILE] "
+	    "[--require-resident] "
 	    "[--accept-unverified-certificate] -o F",
 	    "make one license for one chip, counted",
 	    "provisor license issue --campaign spring --certificate chip.cert "

@@ -111,6 +111,7 @@ struct job {
 	struct pv_campaign c;
 	struct pv_ecies_profile p;
 	uint64_t number; /* by the ledger; 0: not asked */
+	struct pv_issued has;
 	bool nonce_checked;
 };
 
@@ -119,22 +120,22 @@ static int
 ask_ledger(struct pv_app *app, struct job *j, struct pv_error *e)
 {
 	struct pv_store store = { 0 };
-	struct pv_issued has;
+	struct pv_issued *has = &j->has;
 	int r;
 
 	r = pv_open_ledger(app, false, &store, e);
 	if (r == 0)
 		r = pv_campaign_load(&store, j->v->campaign, &j->c, e);
 	if (r == 0 && j->v->certificate != NULL) {
-		r = pv_license_find(&j->c, &store, j->cert.bytes, &has, e);
+		r = pv_license_find(&j->c, &store, j->cert.bytes, has, e);
 		if (r == PV_E_NOT_FOUND ||
-		    (r == 0 && (has.len != j->len ||
-				   memcmp(has.data, j->data, j->len) != 0)))
+		    (r == 0 && (has->len != j->len ||
+				   memcmp(has->data, j->data, j->len) != 0)))
 			r = pv_fail(e, PV_E_VERIFY,
 			    "the ledger did not issue this license to this "
 			    "chip");
 		if (r == 0)
-			j->number = has.number;
+			j->number = has->number;
 	}
 	if (r == 0)
 		r = pv_campaign_check_license(
@@ -146,6 +147,21 @@ ask_ledger(struct pv_app *app, struct job *j, struct pv_error *e)
 static int
 check_nonce(struct job *j, const struct pv_secret *s, struct pv_error *e)
 {
+	uint8_t name[32];
+	int r;
+
+	if (pv_campaign_nonce_each(&j->c)) {
+		/* Whose it is only the entry of the chip can tell. */
+		if (!j->has.has_package)
+			return 0;
+		r = pv_package_name(pv_secret_bytes(s), name, e);
+		if (r == 0 && memcmp(name, j->has.package, 32) != 0)
+			r = pv_fail(e, PV_E_VERIFY,
+			    "the license carries the nonce of another package "
+			    "than the ledger says");
+		j->nonce_checked = r == 0;
+		return r;
+	}
 	if (!pv_ct_equal(pv_secret_bytes(s), j->c.nonce, 16))
 		return pv_fail(e, PV_E_VERIFY,
 		    "the license carries another nonce than campaign '%s' has",

@@ -104,6 +104,15 @@ pv_campaign_nonce_len(enum pv_flow flow)
 	return flow == PV_FLOW_SSP ? 16 : 12;
 }
 
+bool
+pv_campaign_nonce_each(const struct pv_campaign *c)
+{
+	static const uint8_t none[sizeof(c->nonce)];
+
+	return c->flow == PV_FLOW_SSP &&
+	       memcmp(c->nonce, none, sizeof(none)) == 0;
+}
+
 static int
 validate_create(const struct pv_campaign *c, struct pv_error *e)
 {
@@ -251,6 +260,9 @@ read_body(struct pv_reader *r, struct pv_entry *en)
 		if (b->license_len > sizeof(b->license))
 			return; /* validate() refuses it by name */
 		pv_rd_bytes(r, b->license, b->license_len);
+		b->has_package = r->left != 0;
+		if (b->has_package)
+			pv_rd_bytes(r, b->package, sizeof(b->package));
 	}
 	if (en->kind == PV_ENTRY_RESULT) {
 		flag = pv_rd_u8(r);
@@ -356,6 +368,8 @@ write_body(struct pv_writer *w, const struct pv_entry *en)
 	if (en->kind == PV_ENTRY_ISSUED) {
 		pv_wr_u16le(w, (uint16_t)b->license_len);
 		pv_wr_bytes(w, b->license, b->license_len);
+		if (b->has_package)
+			pv_wr_bytes(w, b->package, sizeof(b->package));
 	}
 	if (en->kind == PV_ENTRY_RESULT)
 		pv_wr_u8(w, b->pass ? 1 : 0);

@@ -56,6 +56,8 @@ struct pv_entry_body {
 	/* issued */
 	size_t license_len;
 	uint8_t license[PV_ENTRY_LICENSE];
+	bool has_package; /* where each package has a nonce of its own */
+	uint8_t package[32];
 	/* failed, result, deny */
 	bool pass; /* result */
 	int32_t code;

@@ -44,7 +44,8 @@ struct pv_campaign {
 	char oem_key_uri[PV_CAMPAIGN_URI];
 	char signer_uri[PV_CAMPAIGN_URI]; /* campaign key, made at creation */
 	uint8_t public_key[64];		  /* of the campaign key */
-	/* of the package: 12 bytes of flow sfi, 16 of ssp, then zeros */
+	/* of the package: 12 bytes of flow sfi, 16 of ssp, then zeros. Zeros in
+	 * flow ssp: each license carries the nonce of its own package. */
 	uint8_t nonce[PV_CAMPAIGN_NONCE];
 	/*
 	 * CA public keys. None, in flow ssp only: no CA of these chips is known
@@ -66,6 +67,8 @@ struct pv_campaign {
 
 /* Bytes of nonce that a flow has. */
 size_t pv_campaign_nonce_len(enum pv_flow flow);
+/* Has each package of this campaign a nonce of its own (flow ssp)? */
+bool pv_campaign_nonce_each(const struct pv_campaign *c);
 
 /* What the rules need from outside, wired by the program. */
 struct pv_campaign_io {
@@ -76,6 +79,12 @@ struct pv_campaign_io {
 	const char *station;	    /* may be NULL */
 	const char *operator_id;    /* may be NULL */
 	struct pv_ecies *ecies;	    /* profiles ssp, ecies; else NULL */
+	/*
+	 * The package's nonce, pv_campaign_nonce_len bytes, for a license.
+	 * Needed with pv_campaign_nonce_each; else it may be NULL, or must be
+	 * the campaign's.
+	 */
+	const uint8_t *nonce;
 };
 
 /*
@@ -109,14 +118,22 @@ struct pv_issued {
 	uint64_t number;
 	uint64_t left; /* licenses left after this */
 	bool repeated; /* the chip had it already; nothing was spent */
+	/* With pv_campaign_nonce_each: which package it is for. */
+	bool has_package;
+	uint8_t package[32];
 };
+
+/* What stands for a package in the ledger, by its nonce of 16 bytes. */
+PV_MUST_USE int pv_package_name(
+    const uint8_t nonce[16], uint8_t ret_name[32], struct pv_error *e);
 
 /*
  * One license for one chip. The certificate is checked first (product id,
  * point on the curve, signature under a trusted key): PV_E_VERIFY and nothing
- * is spent; a chip on the deny list is PV_E_POLICY. Then, under the campaign's lock: anchors agree (PV_E_ROLLBACK),
- * budget left (PV_E_LIMIT), number reserved durably in ledger and token,
- * license made, outcome recorded.
+ * is spent; a chip on the deny list is PV_E_POLICY. Then, under the campaign's
+ * lock: anchors agree (PV_E_ROLLBACK), budget left (PV_E_LIMIT), number
+ * reserved durably in ledger and token, license made, outcome recorded. A
+ * chip that has a license for a package of another nonce is PV_E_POLICY.
  */
 PV_MUST_USE int pv_license_issue(const struct pv_campaign *c,
     const struct pv_campaign_io *io, const uint8_t certificate[136],

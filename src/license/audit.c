@@ -135,6 +135,11 @@ rule_issued(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 		r = pv_rules_issued(&a->def, en, e);
 	if (r != 0)
 		return r;
+	if (en->body.has_package != pv_campaign_nonce_each(&a->def))
+		return broken(e, en->seq,
+		    en->body.has_package
+			? "names a package in a campaign of one"
+			: "does not name the package of its license");
 	r = grow(&p, &a->cap_chips, a->n_chips, sizeof(*a->chips), e);
 	a->chips = p;
 	if (r != 0)

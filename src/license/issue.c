@@ -26,12 +26,25 @@ struct request {
 	uint8_t chip[32];
 	struct pv_head head;
 	uint64_t number;
+	bool has_package; /* each has its own nonce, and it is given */
+	uint8_t package[32];
 };
 
 static uint64_t
 left(const struct pv_campaign *c, uint64_t spent)
 {
 	return spent < c->max_licenses ? c->max_licenses - spent : 0;
+}
+
+static int
+other_package(const struct request *q, uint64_t number, struct pv_error *e)
+{
+	(void)pv_fail(e, PV_E_POLICY,
+	    "this chip has license no. %" PRIu64 " of campaign '%s' already, "
+	    "for a package with another nonce",
+	    number, q->c->name);
+	return pv_hint(e, "nothing was spent; a chip gets one license of a "
+			  "campaign: use the package it was issued for");
 }
 
 /* The license the chip has already, checked again. PV_E_NOT_FOUND. */
@@ -57,6 +70,11 @@ repeat(const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 	memcpy(l.data, en.body.license, en.body.license_len);
 	l.len = en.body.license_len;
 	l.number = en.body.number;
+	l.has_package = en.body.has_package;
+	memcpy(l.package, en.body.package, sizeof(l.package));
+	if (q->has_package && l.has_package &&
+	    memcmp(l.package, q->package, sizeof(l.package)) != 0)
+		return other_package(q, l.number, e);
 	l.left = left(q->c, head.spent);
 	r = pv_campaign_check_license(
 	    q->c, l.data, l.len, l.number, q->certificate, e);
@@ -146,7 +164,8 @@ make_ssp(const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 		r = pv_ssp_license_encode_header(&l, header, e);
 	if (r == 0)
 		r = s->seal(s->ctx, &p, q->certificate + PV_CERT_PRODUCT_ID,
-		    header, q->c->nonce, l.encrypted, l.tag, e);
+		    header, q->has_package ? q->io->nonce : q->c->nonce,
+		    l.encrypted, l.tag, e);
 	if (r == 0)
 		r = pv_ssp_license_encode(&l, out.data, e);
 	if (r == 0)
@@ -209,6 +228,8 @@ spend(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 		return pv_wrap(e, "making license no. %" PRIu64, q->number);
 	}
 	settle(&entry, PV_ENTRY_ISSUED, q);
+	entry.body.has_package = q->has_package;
+	memcpy(entry.body.package, q->package, sizeof(entry.body.package));
 	memcpy(entry.body.license, l.data, l.len);
 	entry.body.license_len = l.len;
 	r = pv_journal_append(q->c, q->io, &entry, &q->head, e);
@@ -261,6 +282,49 @@ locked_issue(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 }
 
 int
+pv_package_name(
+    const uint8_t nonce[16], uint8_t ret_name[32], struct pv_error *e)
+{
+	static const char domain[] = "provisor/package/v1";
+	const struct pv_part parts[] = {
+		{ domain, sizeof(domain) - 1 },
+		{ nonce, 16 },
+	};
+
+	return pv_sha256(parts, 2, ret_name, e);
+}
+
+/* Is the nonce there, and the right one? Before anything is spent. */
+static int
+check_nonce(struct request *q, struct pv_error *e)
+{
+	const uint8_t *nonce = q->io->nonce;
+	const struct pv_campaign *c = q->c;
+
+	if (pv_campaign_nonce_each(c)) {
+		if (nonce == NULL) {
+			(void)pv_fail(e, PV_E_USAGE,
+			    "each package of campaign '%s' has a nonce of its "
+			    "own, and none is given",
+			    c->name);
+			return pv_hint(e,
+			    "no license was spent; --nonce FILE names the "
+			    "nonce that lies beside the package");
+		}
+		q->has_package = true;
+		return pv_package_name(nonce, q->package, e);
+	}
+	if (nonce == NULL ||
+	    pv_ct_equal(nonce, c->nonce, pv_campaign_nonce_len(c->flow)))
+		return 0;
+	(void)pv_fail(e, PV_E_VERIFY,
+	    "this is not the nonce of campaign '%s': its licenses do not open "
+	    "the package",
+	    c->name);
+	return pv_hint(e, "no license was spent");
+}
+
+int
 pv_license_issue(const struct pv_campaign *c, const struct pv_campaign_io *io,
     const uint8_t certificate[136], struct pv_issued *ret_l, struct pv_error *e)
 {
@@ -268,6 +332,8 @@ pv_license_issue(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	int r;
 
 	r = pv_campaign_check_certificate(c, certificate, NULL, e);
+	if (r == 0)
+		r = check_nonce(&q, e);
 	if (r == 0)
 		r = pv_rules_chip(certificate, q.chip, e);
 	if (r != 0)

@@ -57,10 +57,17 @@ test_round_trip(void **state)
 	struct pv_error e = { 0 };
 
 	(void)state;
-	for (int k = PV_ENTRY_CREATE; k <= PV_ENTRY_REPAIR; k++) {
+	for (int k = PV_ENTRY_CREATE; k <= PV_ENTRY_REPAIR + 1; k++) {
 		size_t len = sizeof(data), len2 = sizeof(again);
 
-		sample(f, (enum pv_entry_kind)k, &in);
+		/* Once more at the end: a license that names its package. */
+		sample(f,
+		    k > PV_ENTRY_REPAIR ? PV_ENTRY_ISSUED
+					: (enum pv_entry_kind)k,
+		    &in);
+		in.body.has_package = k > PV_ENTRY_REPAIR;
+		memset(in.body.package, in.body.has_package ? 0x55 : 0,
+		    sizeof(in.body.package));
 		assert_int_equal(pv_entry_encode(&in, data, &len, &e), 0);
 		assert_int_equal(pv_entry_decode(data, len, &out, &e), 0);
 		assert_int_equal(pv_entry_encode(&out, again, &len2, &e), 0);
@@ -192,6 +199,8 @@ test_corrupt_files(void **state)
 		{ "close-body", PV_E_MALFORMED, "kind 'close'" },
 		{ "license-empty", PV_E_MALFORMED, "license of 0 bytes" },
 		{ "license-long", PV_E_MALFORMED, "license of 229 bytes" },
+		{ "package-short", PV_E_MALFORMED, "kind 'issued'" },
+		{ "package-long", PV_E_MALFORMED, "kind 'issued'" },
 		{ "pass-flag", PV_E_MALFORMED, "kind 'result'" },
 		{ "message-long", PV_E_MALFORMED, "kind 'result'" },
 		{ "message-control", PV_E_MALFORMED, "message" },
@@ -754,6 +763,37 @@ test_against_rules(void **state)
 	fake_free(f);
 }
 
+/* A license for a package of its own, in a campaign of one package. */
+static void
+test_package_named(void **state)
+{
+	struct fake *f = fake_new(2);
+	struct pv_entry en;
+	struct pv_head head;
+	uint8_t cert[PV_CERT_LEN];
+	struct pv_issued l;
+
+	(void)state;
+	open_and_issue(f, 0);
+	fake_chip(f, 1, "48400001", cert);
+	assert_int_equal(pv_license_issue(&f->c, &f->io, cert, &l, NULL), 0);
+	assert_false(l.has_package);
+	/* Its last entry again, with a package. */
+	assert_int_equal(
+	    pv_entry_decode(f->records[f->n_records - 1].entry,
+		f->records[f->n_records - 1].rec.entry_len, &en, NULL),
+	    0);
+	f->n_records--;
+	assert_int_equal(pv_journal_head(&f->store, &f->c, &head, NULL), 0);
+	en.body.has_package = true;
+	f->locked = 1;
+	f->io.anchor = NULL;
+	(void)!pv_journal_append(&f->c, &f->io, &en, &head, NULL);
+	f->locked = 0;
+	expect_broken(f, "names a package in a campaign of one");
+	fake_free(f);
+}
+
 /* The same license written again for the same chip under a new number. */
 static void
 test_two_licenses_one_chip(void **state)
@@ -797,6 +837,7 @@ main(void)
 		cmocka_unit_test(test_replaced_ledger),
 		cmocka_unit_test(test_changed),
 		cmocka_unit_test(test_against_rules),
+		cmocka_unit_test(test_package_named),
 		cmocka_unit_test(test_two_licenses_one_chip),
 	};
 
