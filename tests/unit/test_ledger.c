@@ -787,8 +787,7 @@ test_package_named(void **state)
 	assert_int_equal(pv_journal_head(&f->store, &f->c, &head, NULL), 0);
 	en.body.has_package = true;
 	f->locked = 1;
-	f->io.anchor = NULL;
-	(void)!pv_journal_append(&f->c, &f->io, &en, &head, NULL);
+	assert_int_equal(pv_journal_append(&f->c, &f->io, &en, &head, NULL), 0);
 	f->locked = 0;
 	expect_broken(f, "names a package in a campaign of one");
 	fake_free(f);
