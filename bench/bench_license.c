@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Licenses a second in one process: a fresh campaign on the caller's token
- * and a fresh SQLite ledger, one certified chip after the other, everything
- * durable as in production.
+ * Licenses a second: a fresh campaign on the caller's token and ledger, one
+ * certified chip after the other, everything durable as in production.
  *
- *   bench_license PIN-FILE TOKEN-URI LEDGER N
+ *   bench_license PIN-FILE TOKEN-URI LEDGER N [PROCESSES]
  *
- * The token is made by the caller (SOFTHSM2_CONF); the keys and notes this
- * makes stay in it, so use a token made for this.
- * Prints one line: licenses/s, the raw rate of the same token work without
- * ledger, and their ratio.
+ * The ledger is a SQLite file or a PostgreSQL URL. With PROCESSES each of them
+ * has its own token session and connection, and they share the N licenses of
+ * one campaign; the time runs from when all are ready. The token is made by the
+ * caller (SOFTHSM2_CONF); the keys and notes this makes stay in it, so use a
+ * token made for this.
+ *
+ * Prints one line: licenses/s and, for one process, the raw rate of the same
+ * token work without ledger, their ratio, and the rates of the first and the
+ * last tenth.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/hex.h"
 #include "crypto/digest.h"
 #include "crypto/ec.h"
@@ -35,6 +43,7 @@ struct bench {
 	struct pv_wrapper wrapper;
 	struct pv_anchor anchor, spare;
 	struct pv_ec_key *ca;
+	char lock[4096]; /* one login at a time */
 	uint8_t (*certs)[PV_CERT_LEN];
 	size_t n;
 };
@@ -91,42 +100,27 @@ open_anchor(struct bench *b, const char *what, struct pv_anchor *ret_anchor,
 }
 
 static int
-open_campaign(struct bench *b, char **argv, struct pv_error *e)
+open_token(struct bench *b, const char *uri, struct pv_error *e)
 {
-	struct pv_campaign *c = &b->c;
-	char label[64], hex[33], *uri = NULL, *key = NULL;
+	int fd = -1, r;
+
+	/* SoftHSM rewrites its token at every login. */
+	r = pv_file_lock(b->lock, 60000, &fd, e);
+	if (r == 0)
+		r = pv_hsm_open(uri, NULL, pin, b, &b->hsm, e);
+	if (fd >= 0)
+		(void)close(fd);
+	return r;
+}
+
+/* The open token's keys and notes of the campaign, and the store. */
+static int
+wire(struct bench *b, const char *ledger, struct pv_error *e)
+{
+	const struct pv_campaign *c = &b->c;
 	int r;
 
-	r = pv_random(c->id, sizeof(c->id), e);
-	if (r == 0)
-		r = pv_hsm_open(argv[2], NULL, pin, b, &b->hsm, e);
-	pv_hex_encode(hex, c->id, 16);
-	(void)snprintf(label, sizeof(label), "bench-%s", hex);
-	if (r == 0)
-		r = pv_hsm_generate(b->hsm, PV_KEY_EC_P256, label, &uri, e);
-	(void)snprintf(label, sizeof(label), "bench-fw-%s", hex);
-	if (r == 0)
-		r = pv_hsm_generate(b->hsm, PV_KEY_AES128, label, &key, e);
-	if (r != 0) {
-		free(uri);
-		return r;
-	}
-	c->flow = PV_FLOW_SFI;
-	c->max_licenses = b->n;
-	c->n_trust = 1;
-	(void)snprintf(c->name, sizeof(c->name), "%s", label);
-	(void)snprintf(c->product_id, sizeof(c->product_id), "48400001");
-	(void)snprintf(c->firmware_id, sizeof(c->firmware_id), "bench");
-	(void)snprintf(
-	    c->license_profile, sizeof(c->license_profile), "resident");
-	(void)snprintf(c->token_uri, sizeof(c->token_uri), "%s", argv[2]);
-	(void)snprintf(c->oem_key_uri, sizeof(c->oem_key_uri), "%s", key);
-	(void)snprintf(c->signer_uri, sizeof(c->signer_uri), "%s", uri);
-	free(uri);
-	free(key);
 	r = pv_hsm_signer(b->hsm, c->signer_uri, &b->signer, e);
-	if (r == 0)
-		r = b->signer.public_key(b->signer.ctx, c->public_key, e);
 	if (r == 0)
 		r = pv_hsm_wrapper(b->hsm, c->oem_key_uri, &b->wrapper, e);
 	if (r == 0)
@@ -134,15 +128,81 @@ open_campaign(struct bench *b, char **argv, struct pv_error *e)
 	if (r == 0)
 		r = open_anchor(b, "spare", &b->spare, e);
 	if (r == 0)
-		r = pv_store_sqlite(argv[3], 1, &b->store, e);
-	if (r == 0)
-		r = pv_ec_generate(&b->ca, e);
-	if (r == 0)
-		r = pv_ec_public(b->ca, c->trust[0], e);
+		r = pv_store_open(ledger, PV_STORE_INIT, &b->store, e);
 	b->io.store = &b->store;
 	b->io.signer = &b->signer;
 	b->io.wrapper = &b->wrapper;
 	b->io.anchor = &b->anchor;
+	return r == 0 ? pv_memo_new(&b->io.memo, e) : r;
+}
+
+static void
+unwire(struct bench *b)
+{
+	pv_anchor_release(&b->anchor);
+	pv_anchor_release(&b->spare);
+	pv_wrapper_release(&b->wrapper);
+	pv_signer_release(&b->signer);
+	pv_hsm_close(b->hsm);
+	b->hsm = NULL;
+	pv_store_release(&b->store);
+	pv_memo_free(b->io.memo);
+	b->io.memo = NULL;
+}
+
+static int
+make_keys(struct bench *b, struct pv_error *e)
+{
+	char label[64], hex[33], *uri = NULL, *key = NULL;
+	struct pv_campaign *c = &b->c;
+	int r;
+
+	pv_hex_encode(hex, c->id, 16);
+	(void)snprintf(label, sizeof(label), "bench-%s", hex);
+	r = pv_hsm_generate(b->hsm, PV_KEY_EC_P256, label, &uri, e);
+	(void)snprintf(label, sizeof(label), "bench-fw-%s", hex);
+	if (r == 0)
+		r = pv_hsm_generate(b->hsm, PV_KEY_AES128, label, &key, e);
+	if (r == 0) {
+		(void)snprintf(
+		    c->oem_key_uri, sizeof(c->oem_key_uri), "%s", key);
+		(void)snprintf(c->signer_uri, sizeof(c->signer_uri), "%s", uri);
+		(void)snprintf(c->name, sizeof(c->name), "%s", label);
+	}
+	free(uri);
+	free(key);
+	return r;
+}
+
+static int
+open_campaign(struct bench *b, char **argv, struct pv_error *e)
+{
+	struct pv_campaign *c = &b->c;
+	int r;
+
+	(void)snprintf(b->lock, sizeof(b->lock), "%s.lock", argv[1]);
+	r = pv_random(c->id, sizeof(c->id), e);
+	if (r == 0)
+		r = open_token(b, argv[2], e);
+	if (r == 0)
+		r = make_keys(b, e);
+	if (r != 0)
+		return r;
+	c->flow = PV_FLOW_SFI;
+	c->max_licenses = b->n;
+	c->n_trust = 1;
+	(void)snprintf(c->product_id, sizeof(c->product_id), "48400001");
+	(void)snprintf(c->firmware_id, sizeof(c->firmware_id), "bench");
+	(void)snprintf(
+	    c->license_profile, sizeof(c->license_profile), "resident");
+	(void)snprintf(c->token_uri, sizeof(c->token_uri), "%s", argv[2]);
+	r = wire(b, argv[3], e);
+	if (r == 0)
+		r = b->signer.public_key(b->signer.ctx, c->public_key, e);
+	if (r == 0)
+		r = pv_ec_generate(&b->ca, e);
+	if (r == 0)
+		r = pv_ec_public(b->ca, c->trust[0], e);
 	return r == 0 ? pv_campaign_create(c, &b->io, e) : r;
 }
 
@@ -183,8 +243,91 @@ rate(size_t n, int64_t us)
 	return us <= 0 ? 0 : (double)n * 1e6 / (double)us;
 }
 
+/* --- many processes ---------------------------------------------------------- */
+
+/* One of `of` processes: its share, when it is told to go. */
 static int
-run(struct bench *b, char **argv, struct pv_error *e)
+share(struct bench *b, char **argv, size_t which, size_t of, int ready, int go,
+    struct pv_error *e)
+{
+	struct pv_issued l;
+	char c = 'r';
+	int r;
+
+	r = open_token(b, argv[2], e);
+	if (r == 0)
+		r = wire(b, argv[3], e);
+	if (r == 0 && (write(ready, &c, 1) != 1 || read(go, &c, 1) != 1))
+		r = pv_fail(e, PV_E_IO, "the other processes went away");
+	for (size_t i = which; r == 0 && i < b->n; i += of)
+		r = pv_license_issue(&b->c, &b->io, b->certs[i], &l, e);
+	unwire(b);
+	return r;
+}
+
+static int
+start_all(struct bench *b, char **argv, size_t processes, int ready[2],
+    int go[2], struct pv_error *e)
+{
+	for (size_t i = 0; i < processes; i++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			return pv_fail(e, PV_E_IO, "fork");
+		if (pid == 0) {
+			int r =
+			    share(b, argv, i, processes, ready[1], go[0], e);
+
+			if (r != 0)
+				(void)fprintf(
+				    stderr, "bench_license: %s\n", e->msg);
+			_exit(r == 0 ? 0 : 1);
+		}
+	}
+	return 0;
+}
+
+static int
+run_many(struct bench *b, char **argv, size_t processes, struct pv_error *e)
+{
+	int ready[2], go[2], status, bad = 0, r;
+	int64_t began;
+	char c = 0;
+
+	r = open_campaign(b, argv, e);
+	if (r == 0)
+		r = make_chips(b, e);
+	unwire(b);
+	if (r != 0)
+		return r;
+	if (pipe(ready) != 0 || pipe(go) != 0)
+		return pv_fail(e, PV_E_IO, "pipe");
+	r = start_all(b, argv, processes, ready, go, e);
+	(void)close(ready[1]);
+	for (size_t i = 0; r == 0 && i < processes; i++)
+		if (read(ready[0], &c, 1) != 1)
+			r = pv_fail(e, PV_E_IO, "a process did not begin");
+	began = pv_now_us();
+	for (size_t i = 0; r == 0 && i < processes; i++)
+		if (write(go[1], &c, 1) != 1)
+			r = pv_fail(e, PV_E_IO, "a process went away");
+	(void)close(go[1]);
+	(void)close(go[0]);
+	for (size_t i = 0; i < processes && wait(&status) > 0; i++)
+		bad += status != 0;
+	if (r == 0 && bad != 0)
+		r = pv_fail(e, PV_E_INTERNAL, "%d processes failed", bad);
+	if (r == 0)
+		printf("license: %.1f licenses/s by %zu processes on one "
+		       "campaign (%zu licenses)\n",
+		    rate(b->n, pv_now_us() - began), processes, b->n);
+	return r;
+}
+
+/* --- one process -------------------------------------------------------------- */
+
+static int
+run_one(struct bench *b, char **argv, struct pv_error *e)
 {
 	struct pv_issued l;
 	int64_t began, first = 0, last = 0;
@@ -226,26 +369,26 @@ main(int argc, char **argv)
 {
 	struct bench b = { 0 };
 	struct pv_error e = { 0 };
-	uint64_t n;
+	uint64_t n = 0, processes = 1;
 	int r;
 
-	if (argc != 5 || pv_parse_u64(argv[4], 1000000, "N", &n, &e) != 0 ||
-	    n == 0) {
+	if ((argc != 5 && argc != 6) ||
+	    pv_parse_u64(argv[4], 1000000, "N", &n, &e) != 0 || n == 0 ||
+	    (argc == 6 &&
+		pv_parse_u64(argv[5], 64, "PROCESSES", &processes, &e) != 0) ||
+	    processes == 0) {
 		(void)fprintf(stderr,
-		    "usage: bench_license PIN-FILE TOKEN-URI LEDGER N\n");
+		    "usage: bench_license PIN-FILE TOKEN-URI LEDGER N "
+		    "[PROCESSES]\n");
 		return 2;
 	}
 	b.pin_file = argv[1];
 	b.n = (size_t)n;
-	r = run(&b, argv, &e);
+	r = processes > 1 ? run_many(&b, argv, (size_t)processes, &e)
+			  : run_one(&b, argv, &e);
 	if (r != 0)
 		(void)fprintf(stderr, "bench_license: %s\n", e.msg);
-	pv_anchor_release(&b.anchor);
-	pv_anchor_release(&b.spare);
-	pv_wrapper_release(&b.wrapper);
-	pv_signer_release(&b.signer);
-	pv_hsm_close(b.hsm);
-	pv_store_release(&b.store);
+	unwire(&b);
 	pv_ec_free(b.ca);
 	free(b.certs);
 	return r == 0 ? 0 : 1;

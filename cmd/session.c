@@ -234,6 +234,9 @@ pv_campaign_session_wire(
 	s->io.store = &s->store;
 	s->io.signer = &s->signer;
 	s->io.anchor = &s->anchor;
+	r = pv_memo_new(&s->io.memo, e);
+	if (r != 0)
+		return r;
 	pv_io_who(app, &s->io);
 	/* Before anything is done with it, a chip reprogrammed included. */
 	return pv_campaign_agree(c, &s->io, e);
@@ -249,6 +252,7 @@ pv_io_who(const struct pv_app *app, struct pv_campaign_io *io)
 void
 pv_campaign_session_close(struct pv_campaign_session *s)
 {
+	pv_memo_free(s->io.memo);
 	pv_anchor_release(&s->anchor);
 	pv_wrapper_release(&s->wrapper);
 	pv_ecies_release(&s->ecies);

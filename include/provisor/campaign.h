@@ -12,6 +12,7 @@
 
 #include <provisor/err.h>
 #include <provisor/keystore.h>
+#include <provisor/memo.h>
 #include <provisor/store.h>
 
 #ifdef __cplusplus
@@ -85,6 +86,7 @@ struct pv_campaign_io {
 	 * the campaign's.
 	 */
 	const uint8_t *nonce;
+	struct pv_memo *memo;	    /* <provisor/memo.h>; may be NULL */
 };
 
 /*

@@ -71,28 +71,69 @@ pv_ec_check_public(const uint8_t pub[PV_EC_PUBLIC], struct pv_error *e)
 	return 0;
 }
 
+struct pv_ec_public {
+	EVP_PKEY *pkey;
+	EVP_PKEY_CTX *verify;
+};
+
 int
-pv_ecdsa_verify(const uint8_t pub[PV_EC_PUBLIC], const uint8_t digest[32],
+pv_ec_public_new(const uint8_t pub[PV_EC_PUBLIC], struct pv_ec_public **ret_k,
+    struct pv_error *e)
+{
+	struct pv_ec_public *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return pv_fail(e, PV_E_NOMEM, "out of memory");
+	k->pkey = public_pkey(pub);
+	if (k->pkey != NULL)
+		k->verify = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL);
+	ERR_clear_error();
+	if (k->verify == NULL || EVP_PKEY_verify_init(k->verify) != 1) {
+		pv_ec_public_free(k);
+		return pv_fail(e, PV_E_VERIFY, "signature does not verify");
+	}
+	*ret_k = k;
+	return 0;
+}
+
+void
+pv_ec_public_free(struct pv_ec_public *k)
+{
+	if (k == NULL)
+		return;
+	EVP_PKEY_CTX_free(k->verify);
+	EVP_PKEY_free(k->pkey);
+	free(k);
+}
+
+int
+pv_ec_public_verify(struct pv_ec_public *k, const uint8_t digest[32],
     const uint8_t sig[PV_EC_SIG], struct pv_error *e)
 {
 	uint8_t der[PV_EC_DER_SIG];
 	size_t der_len = sizeof(der);
-	EVP_PKEY_CTX *ctx = NULL;
-	EVP_PKEY *pkey = public_pkey(pub);
-	int good = 0;
+	bool good;
 
 	/* OpenSSL itself refuses r and s of 0 and at or above the order. */
-	if (pkey != NULL && pv_ec_sig_to_der(sig, der, &der_len)) {
-		ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-		good = ctx != NULL && EVP_PKEY_verify_init(ctx) == 1 &&
-		       EVP_PKEY_verify(ctx, der, der_len, digest, 32) == 1;
-	}
-	EVP_PKEY_CTX_free(ctx);
-	EVP_PKEY_free(pkey);
+	good = pv_ec_sig_to_der(sig, der, &der_len) &&
+	       EVP_PKEY_verify(k->verify, der, der_len, digest, 32) == 1;
 	ERR_clear_error();
 	if (!good)
 		return pv_fail(e, PV_E_VERIFY, "signature does not verify");
 	return 0;
+}
+
+int
+pv_ecdsa_verify(const uint8_t pub[PV_EC_PUBLIC], const uint8_t digest[32],
+    const uint8_t sig[PV_EC_SIG], struct pv_error *e)
+{
+	struct pv_ec_public *k = NULL;
+	int r = pv_ec_public_new(pub, &k, e);
+
+	if (r == 0)
+		r = pv_ec_public_verify(k, digest, sig, e);
+	pv_ec_public_free(k);
+	return r;
 }
 
 static int

@@ -26,6 +26,15 @@ PV_MUST_USE int pv_ec_check_public(
 PV_MUST_USE int pv_ecdsa_verify(const uint8_t pub[PV_EC_PUBLIC],
     const uint8_t digest[32], const uint8_t sig[PV_EC_SIG], struct pv_error *e);
 
+/* A public key parsed once, for many signatures. */
+struct pv_ec_public;
+PV_MUST_USE int pv_ec_public_new(const uint8_t pub[PV_EC_PUBLIC],
+    struct pv_ec_public **ret_k, struct pv_error *e);
+void pv_ec_public_free(struct pv_ec_public *k);
+/* As pv_ecdsa_verify. */
+PV_MUST_USE int pv_ec_public_verify(struct pv_ec_public *k,
+    const uint8_t digest[32], const uint8_t sig[PV_EC_SIG], struct pv_error *e);
+
 /* A key pair held by OpenSSL. */
 struct pv_ec_key; /* opaque */
 PV_MUST_USE int pv_ec_generate(struct pv_ec_key **ret_k, struct pv_error *e);

@@ -41,7 +41,7 @@ agreed_head(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	r = store->lock(store->ctx, c->id, PV_JOURNAL_WAIT_MS, e);
 	if (r != 0)
 		return r;
-	r = pv_journal_head(store, c, ret_head, e);
+	r = pv_journal_head(store, NULL, c, ret_head, e);
 	if (r == 0)
 		r = pv_journal_agree(c, store, io->anchor, ret_head, e);
 	store->unlock(store->ctx);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "crypto/digest.h"
 #include "crypto/ec.h"
+#include "crypto/memo.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,7 +39,8 @@ check_columns(
 
 int
 pv_journal_open(const struct pv_record *rec, const uint8_t *pub,
-    struct pv_entry *ret_entry, uint8_t ret_hash[32], struct pv_error *e)
+    struct pv_memo *memo, struct pv_entry *ret_entry, uint8_t ret_hash[32],
+    struct pv_error *e)
 {
 	struct pv_entry en;
 	uint8_t hash[32];
@@ -61,7 +63,7 @@ pv_journal_open(const struct pv_record *rec, const uint8_t *pub,
 	}
 	r = pv_journal_hash(rec->entry, rec->entry_len, hash, e);
 	if (r == 0)
-		r = pv_ecdsa_verify(pub, hash, rec->signature, e);
+		r = pv_memo_verify(memo, pub, hash, rec->signature, e);
 	if (r != 0) {
 		(void)pv_wrap(e, "signature of entry %" PRIu64, rec->seq);
 		return r;
@@ -82,6 +84,7 @@ pv_journal_signed(const uint8_t pub[64], const uint8_t hash[32],
 
 struct one {
 	const uint8_t *pub;
+	struct pv_memo *memo;
 	struct pv_entry entry;
 	uint8_t hash[32];
 };
@@ -91,14 +94,15 @@ take_one(void *ctx, const struct pv_record *rec, struct pv_error *e)
 {
 	struct one *one = ctx;
 
-	return pv_journal_open(rec, one->pub, &one->entry, one->hash, e);
+	return pv_journal_open(
+	    rec, one->pub, one->memo, &one->entry, one->hash, e);
 }
 
 int
-pv_journal_head(struct pv_store *store, const struct pv_campaign *c,
-    struct pv_head *ret_head, struct pv_error *e)
+pv_journal_head(struct pv_store *store, struct pv_memo *memo,
+    const struct pv_campaign *c, struct pv_head *ret_head, struct pv_error *e)
 {
-	struct one one = { .pub = c->public_key };
+	struct one one = { .pub = c->public_key, .memo = memo };
 	int r;
 
 	r = store->last(store->ctx, c->id, NULL, 0, take_one, &one, e);
@@ -117,10 +121,11 @@ pv_journal_head(struct pv_store *store, const struct pv_campaign *c,
 }
 
 int
-pv_journal_denied(struct pv_store *store, const struct pv_campaign *c,
-    const uint8_t chip[32], bool *ret_denied, struct pv_error *e)
+pv_journal_denied(struct pv_store *store, struct pv_memo *memo,
+    const struct pv_campaign *c, const uint8_t chip[32], bool *ret_denied,
+    struct pv_error *e)
 {
-	struct one one = { .pub = c->public_key };
+	struct one one = { .pub = c->public_key, .memo = memo };
 	int r;
 
 	r = store->last(
@@ -142,10 +147,11 @@ pv_journal_denied(struct pv_store *store, const struct pv_campaign *c,
 }
 
 int
-pv_journal_issued(struct pv_store *store, const struct pv_campaign *c,
-    const uint8_t chip[32], struct pv_entry *ret_entry, struct pv_error *e)
+pv_journal_issued(struct pv_store *store, struct pv_memo *memo,
+    const struct pv_campaign *c, const uint8_t chip[32],
+    struct pv_entry *ret_entry, struct pv_error *e)
 {
-	struct one one = { .pub = c->public_key };
+	struct one one = { .pub = c->public_key, .memo = memo };
 	int r;
 
 	r = store->last(
@@ -240,7 +246,7 @@ take_tail(void *ctx, const struct pv_record *rec, struct pv_error *e)
 	if (rec->seq != t->first + t->n)
 		return pv_fail(e, PV_E_VERIFY, "entry %" PRIu64 " is missing",
 		    t->first + t->n);
-	r = pv_journal_open(rec, t->c->public_key, &en, t->hash[t->n], e);
+	r = pv_journal_open(rec, t->c->public_key, NULL, &en, t->hash[t->n], e);
 	if (r != 0)
 		return r;
 	memcpy(t->previous[t->n], en.previous, 32);
@@ -450,7 +456,8 @@ pv_journal_append(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	if (r != 0)
 		return pv_wrap(e, "signing ledger entry %" PRIu64, entry->seq);
 	/* A bad signature in the chain could never be taken out again. */
-	r = pv_ecdsa_verify(c->public_key, next.hash, rec.signature, e);
+	r = pv_memo_verify(
+	    io->memo, c->public_key, next.hash, rec.signature, e);
 	if (r != 0)
 		return pv_wrap(e,
 		    "the token's signature of ledger entry %" PRIu64,

@@ -33,17 +33,19 @@ PV_MUST_USE int pv_journal_hash(
 /*
  * Decode a record and check it alone: the columns of the store against the
  * entry, and the signature under `pub`, or for a first entry with pub NULL
- * under the key it names. PV_E_VERIFY when it is not genuine.
+ * under the key it names. memo may be NULL, here and below. PV_E_VERIFY when it is
+ * not genuine.
  */
 PV_MUST_USE int pv_journal_open(const struct pv_record *rec, const uint8_t *pub,
-    struct pv_entry *ret_entry, uint8_t ret_hash[32], struct pv_error *e);
+    struct pv_memo *memo, struct pv_entry *ret_entry, uint8_t ret_hash[32],
+    struct pv_error *e);
 
 /* A signature over a hash of pv_journal_hash. PV_E_VERIFY. */
 PV_MUST_USE int pv_journal_signed(const uint8_t pub[64], const uint8_t hash[32],
     const uint8_t signature[64], struct pv_error *e);
 
 /* The checked last entry of a campaign. PV_E_NOT_FOUND when it has none. */
-PV_MUST_USE int pv_journal_head(struct pv_store *store,
+PV_MUST_USE int pv_journal_head(struct pv_store *store, struct pv_memo *memo,
     const struct pv_campaign *c, struct pv_head *ret_head, struct pv_error *e);
 
 /*
@@ -85,12 +87,12 @@ PV_MUST_USE int pv_journal_anchor(const struct pv_campaign *c,
  * The license a chip already has: the checked `issued` entry. PV_E_NOT_FOUND
  * when it has none.
  */
-PV_MUST_USE int pv_journal_issued(struct pv_store *store,
+PV_MUST_USE int pv_journal_issued(struct pv_store *store, struct pv_memo *memo,
     const struct pv_campaign *c, const uint8_t chip[32],
     struct pv_entry *ret_entry, struct pv_error *e);
 
 /* Is the chip on the deny list? */
-PV_MUST_USE int pv_journal_denied(struct pv_store *store,
+PV_MUST_USE int pv_journal_denied(struct pv_store *store, struct pv_memo *memo,
     const struct pv_campaign *c, const uint8_t chip[32], bool *ret_denied,
     struct pv_error *e);
 

@@ -329,7 +329,7 @@ define(struct pv_merge *m, struct group *g, const uint8_t (*keys)[64],
 		g->whole = false;
 		return;
 	}
-	if (pv_journal_open(&rec, NULL, &en, hash, &e) != 0) {
+	if (pv_journal_open(&rec, NULL, NULL, &en, hash, &e) != 0) {
 		finding(m, PV_FINDING_BROKEN, g->name, NULL, "%s", e.msg);
 		g->whole = false;
 		return;
@@ -358,8 +358,8 @@ walk(struct pv_merge *m, struct group *g)
 		struct pv_entry en;
 		uint8_t hash[32];
 
-		if (g->defined && pv_journal_open(&rec, g->def.public_key, &en,
-				      hash, &e) != 0) {
+		if (g->defined && pv_journal_open(&rec, g->def.public_key, NULL,
+				      &en, hash, &e) != 0) {
 			finding(
 			    m, PV_FINDING_BROKEN, g->name, NULL, "%s", e.msg);
 			g->whole = false;

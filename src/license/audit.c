@@ -25,6 +25,7 @@ struct chip16 {
 };
 
 struct audit {
+	struct pv_memo *memo;
 	const struct pv_campaign *c;
 	struct pv_campaign def; /* as its first entry says */
 	struct pv_head at;	/* the last entry seen */
@@ -132,7 +133,7 @@ rule_issued(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 
 	r = rule_settle(a, en, e);
 	if (r == 0)
-		r = pv_rules_issued(&a->def, en, e);
+		r = pv_rules_issued(&a->def, a->memo, en, e);
 	if (r != 0)
 		return r;
 	if (en->body.has_package != pv_campaign_nonce_each(&a->def))
@@ -338,7 +339,7 @@ audit_entry(void *ctx, const struct pv_record *rec, struct pv_error *e)
 	if (rec->seq != a->at.seq + 1)
 		return pv_fail(e, PV_E_VERIFY, "entry %" PRIu64 " is missing",
 		    a->at.seq + 1);
-	r = pv_journal_open(rec, a->c->public_key, &en, hash, e);
+	r = pv_journal_open(rec, a->c->public_key, a->memo, &en, hash, e);
 	if (r != 0)
 		return r;
 	if (memcmp(en.campaign_id, a->c->id, 16) != 0)
@@ -394,7 +395,7 @@ check_anchor(
 	r = store->lock(store->ctx, a->c->id, PV_JOURNAL_WAIT_MS, e);
 	if (r != 0)
 		return r;
-	r = pv_journal_head(store, a->c, &a->anchored, e);
+	r = pv_journal_head(store, a->memo, a->c, &a->anchored, e);
 	if (r == 0)
 		r = pv_journal_compare(
 		    a->c, store, io->anchor, &a->anchored, e);
@@ -418,6 +419,8 @@ pv_ledger_verify_since(const struct pv_campaign *c,
 	uint8_t pub[64];
 	int r = since_begin(&a, e);
 
+	if (r == 0)
+		r = pv_memo_new(&a.memo, e);
 	if (r == 0 && io->signer != NULL) {
 		r = io->signer->public_key(io->signer->ctx, pub, e);
 		if (r == 0 && !pv_ct_equal(pub, c->public_key, sizeof(pub)))
@@ -450,6 +453,7 @@ pv_ledger_verify_since(const struct pv_campaign *c,
 	} else {
 		(void)pv_wrap(e, "campaign '%s'", c->name);
 	}
+	pv_memo_free(a.memo);
 	free(a.open);
 	free(a.chips);
 	free(a.denied);

@@ -28,7 +28,7 @@ open_first(
 	uint8_t hash[32];
 	int r;
 
-	r = pv_journal_open(rec, NULL, &en, hash, e);
+	r = pv_journal_open(rec, NULL, NULL, &en, hash, e);
 	if (r == 0 && (rec->seq != 1 || en.kind != PV_ENTRY_CREATE))
 		r = pv_fail(e, PV_E_VERIFY,
 		    "the first entry of a campaign does not open it");
@@ -81,7 +81,7 @@ take_revision(void *ctx, const struct pv_record *rec, struct pv_error *e)
 		    "campaign '%s': entry %" PRIu64 " is missing", v->c->name,
 		    v->next);
 	v->next++;
-	r = pv_journal_open(rec, v->c->public_key, &en, hash, e);
+	r = pv_journal_open(rec, v->c->public_key, NULL, &en, hash, e);
 	if (r != 0)
 		return pv_wrap(e, "ledger of campaign '%s'", v->c->name);
 	if (en.state != PV_STATE_DRAFT)
@@ -109,7 +109,7 @@ load_head(struct pv_store *store, struct pv_campaign *c, struct pv_error *e)
 		if (r < 0)
 			return r;
 	}
-	r = pv_journal_head(store, c, &head, e);
+	r = pv_journal_head(store, NULL, c, &head, e);
 	if (r != 0)
 		return r;
 	c->draft = head.state == PV_STATE_DRAFT;
@@ -416,7 +416,7 @@ pv_rules_begin(const struct pv_campaign *c, const struct pv_campaign_io *io,
 		    io->store->ctx, c->id, PV_JOURNAL_WAIT_MS, e);
 	if (r != 0)
 		return r;
-	r = pv_journal_head(io->store, c, &head, e);
+	r = pv_journal_head(io->store, io->memo, c, &head, e);
 	if (r == 0)
 		r = pv_journal_agree(c, io->store, io->anchor, &head, e);
 	if (r != 0) {
@@ -449,7 +449,7 @@ check_outcome(const struct pv_campaign *c, const struct pv_campaign_io *io,
 
 	if (o->number == 0)
 		return 0;
-	r = pv_journal_issued(io->store, c, o->chip, &issued, e);
+	r = pv_journal_issued(io->store, io->memo, c, o->chip, &issued, e);
 	if (r == PV_E_NOT_FOUND || (r == 0 && issued.body.number != o->number))
 		return pv_fail(e, PV_E_VERIFY,
 		    "campaign '%s' did not issue license no. %" PRIu64

@@ -3,6 +3,7 @@
 
 #include "crypto/digest.h"
 #include "crypto/ec.h"
+#include "crypto/memo.h"
 #include "formats/certificate.h"
 #include "formats/ledger.h"
 #include "formats/license.h"
@@ -60,7 +61,7 @@ accept_unproved(const struct pv_campaign *c, size_t *ret_ca, struct pv_error *e)
  * SHA-256 of product id and public key, the first 72 bytes.
  */
 int
-pv_campaign_check_certificate(const struct pv_campaign *c,
+pv_rules_certificate(const struct pv_campaign *c, struct pv_memo *memo,
     const uint8_t certificate[136], size_t *ret_ca, struct pv_error *e)
 {
 	const struct pv_part part = { certificate, PV_CERT_SIGNED };
@@ -90,7 +91,8 @@ pv_campaign_check_certificate(const struct pv_campaign *c,
 	if (c->n_trust == 0)
 		return accept_unproved(c, ret_ca, e);
 	for (size_t i = 0; i < c->n_trust; i++) {
-		r = pv_ecdsa_verify(c->trust[i], digest, cert.signature, e);
+		r = pv_memo_verify(
+		    memo, c->trust[i], digest, cert.signature, e);
 		if (r == 0) {
 			pv_error_clear(e);
 			if (ret_ca != NULL)
@@ -112,6 +114,13 @@ pv_campaign_check_certificate(const struct pv_campaign *c,
 }
 
 int
+pv_campaign_check_certificate(const struct pv_campaign *c,
+    const uint8_t certificate[136], size_t *ret_ca, struct pv_error *e)
+{
+	return pv_rules_certificate(c, NULL, certificate, ret_ca, e);
+}
+
+int
 pv_rules_license_digest(
     const uint8_t *data, size_t len, uint8_t ret_digest[32], struct pv_error *e)
 {
@@ -127,9 +136,9 @@ pv_rules_license_digest(
 }
 
 int
-pv_license_check(const uint8_t *data, size_t len,
-    const uint8_t campaign_public[64], const uint8_t *certificate,
-    struct pv_error *e)
+pv_rules_resident(const uint8_t *data, size_t len,
+    const uint8_t campaign_public[64], struct pv_memo *memo,
+    const uint8_t *certificate, struct pv_error *e)
 {
 	struct pv_certificate cert;
 	struct pv_license l;
@@ -141,7 +150,8 @@ pv_license_check(const uint8_t *data, size_t len,
 		return r;
 	r = pv_rules_license_digest(data, len, digest, e);
 	if (r == 0)
-		r = pv_ecdsa_verify(campaign_public, digest, l.signature, e);
+		r = pv_memo_verify(
+		    memo, campaign_public, digest, l.signature, e);
 	if (r != 0)
 		return pv_wrap(e, "signature of the license");
 	if (certificate != NULL) {
@@ -158,6 +168,15 @@ pv_license_check(const uint8_t *data, size_t len,
 	if (r != 0)
 		return pv_wrap(e, "ephemeral key of the license");
 	return 0;
+}
+
+int
+pv_license_check(const uint8_t *data, size_t len,
+    const uint8_t campaign_public[64], const uint8_t *certificate,
+    struct pv_error *e)
+{
+	return pv_rules_resident(
+	    data, len, campaign_public, NULL, certificate, e);
 }
 
 static int
@@ -184,16 +203,17 @@ check_ssp(const struct pv_campaign *c, const uint8_t *data, size_t len,
 	return 0;
 }
 
-int
-pv_campaign_check_license(const struct pv_campaign *c, const uint8_t *data,
-    size_t len, uint64_t number, const uint8_t *certificate, struct pv_error *e)
+static int
+check_license(const struct pv_campaign *c, struct pv_memo *memo,
+    const uint8_t *data, size_t len, uint64_t number,
+    const uint8_t *certificate, struct pv_error *e)
 {
 	struct pv_license l;
 	int r;
 
 	if (strcmp(c->license_profile, "resident") != 0)
 		return check_ssp(c, data, len, e);
-	r = pv_license_check(data, len, c->public_key, certificate, e);
+	r = pv_rules_resident(data, len, c->public_key, memo, certificate, e);
 	if (r == 0)
 		r = pv_license_decode(data, len, &l, e);
 	if (r != 0)
@@ -209,14 +229,21 @@ pv_campaign_check_license(const struct pv_campaign *c, const uint8_t *data,
 }
 
 int
-pv_rules_issued(const struct pv_campaign *def, const struct pv_entry *en,
-    struct pv_error *e)
+pv_campaign_check_license(const struct pv_campaign *c, const uint8_t *data,
+    size_t len, uint64_t number, const uint8_t *certificate, struct pv_error *e)
+{
+	return check_license(c, NULL, data, len, number, certificate, e);
+}
+
+int
+pv_rules_issued(const struct pv_campaign *def, struct pv_memo *memo,
+    const struct pv_entry *en, struct pv_error *e)
 {
 	const struct pv_entry_body *b = &en->body;
 	int r;
 
-	r = pv_campaign_check_license(
-	    def, b->license, b->license_len, b->number, NULL, e);
+	r = check_license(
+	    def, memo, b->license, b->license_len, b->number, NULL, e);
 	if (r != 0)
 		(void)pv_wrap(e, "entry %" PRIu64, en->seq);
 	return r;

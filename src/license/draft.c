@@ -87,10 +87,10 @@ pv_campaign_open(const struct pv_campaign *c, const struct pv_campaign_io *io,
 
 int
 pv_rules_not_denied(const struct pv_campaign *c, struct pv_store *store,
-    const uint8_t chip[32], struct pv_error *e)
+    struct pv_memo *memo, const uint8_t chip[32], struct pv_error *e)
 {
 	bool denied = false;
-	int r = pv_journal_denied(store, c, chip, &denied, e);
+	int r = pv_journal_denied(store, memo, c, chip, &denied, e);
 
 	if (r != 0)
 		return r;
@@ -121,7 +121,8 @@ pv_campaign_deny(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	if (reason != NULL)
 		pv_rules_text(entry.body.message, sizeof(entry.body.message),
 		    reason, strlen(reason));
-	r = pv_journal_denied(io->store, c, entry.body.chip, &denied, e);
+	r = pv_journal_denied(
+	    io->store, io->memo, c, entry.body.chip, &denied, e);
 	if (r == 0 && !denied)
 		r = pv_journal_append(c, io, &entry, &head, e);
 	io->store->unlock(io->store->ctx);
@@ -139,5 +140,5 @@ pv_campaign_check_denied(const struct pv_campaign *c, struct pv_store *store,
 	uint8_t chip[32];
 	int r = pv_rules_chip(certificate, chip, e);
 
-	return r != 0 ? r : pv_rules_not_denied(c, store, chip, e);
+	return r != 0 ? r : pv_rules_not_denied(c, store, NULL, chip, e);
 }

@@ -24,6 +24,7 @@ struct request {
 	const struct pv_campaign_io *io;
 	const uint8_t *certificate;
 	uint8_t chip[32];
+	uint8_t ephemeral[64]; /* made before the lock */
 	struct pv_head head;
 	uint64_t number;
 	bool has_package; /* each has its own nonce, and it is given */
@@ -56,13 +57,13 @@ repeat(const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 	struct pv_entry en;
 	int r;
 
-	r = pv_rules_not_denied(q->c, q->io->store, q->chip, e);
+	r = pv_rules_not_denied(q->c, q->io->store, q->io->memo, q->chip, e);
 	if (r != 0)
 		return r;
-	r = pv_journal_issued(q->io->store, q->c, q->chip, &en, e);
+	r = pv_journal_issued(q->io->store, q->io->memo, q->c, q->chip, &en, e);
 	if (r != 0)
 		return r;
-	r = pv_journal_head(q->io->store, q->c, &head, e);
+	r = pv_journal_head(q->io->store, q->io->memo, q->c, &head, e);
 	if (r != 0)
 		return r;
 	if (en.body.license_len > sizeof(l.data))
@@ -104,9 +105,8 @@ make_resident(
 	l.number = q->number;
 	memcpy(l.product_id, q->certificate, PV_CERT_PRODUCT_ID);
 	memcpy(l.nonce, q->c->nonce, sizeof(l.nonce));
-	r = w->ephemeral(w->ctx, l.ephemeral, e);
-	if (r == 0)
-		r = pv_license_encode_header(&l, header, e);
+	memcpy(l.ephemeral, q->ephemeral, sizeof(l.ephemeral));
+	r = pv_license_encode_header(&l, header, e);
 	if (r != 0)
 		return r;
 	const struct pv_part parts[] = {
@@ -135,8 +135,8 @@ make_resident(
 	if (r != 0)
 		return r;
 	memcpy(out.data + out.len - 64, l.signature, 64);
-	r = pv_license_check(
-	    out.data, out.len, q->c->public_key, q->certificate, e);
+	r = pv_rules_resident(out.data, out.len, q->c->public_key, q->io->memo,
+	    q->certificate, e);
 	if (r != 0)
 		return r;
 	*ret_l = out;
@@ -159,9 +159,8 @@ make_ssp(const struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 		return r;
 	l.type = p.ssp ? PV_SSP_TYPE_STATIC : PV_ECIES_TYPE;
 	l.min_version = p.fsbl_min_version;
-	r = s->ephemeral(s->ctx, l.ephemeral, e);
-	if (r == 0)
-		r = pv_ssp_license_encode_header(&l, header, e);
+	memcpy(l.ephemeral, q->ephemeral, sizeof(l.ephemeral));
+	r = pv_ssp_license_encode_header(&l, header, e);
 	if (r == 0)
 		r = s->seal(s->ctx, &p, q->certificate + PV_CERT_PRODUCT_ID,
 		    header, q->has_package ? q->io->nonce : q->c->nonce,
@@ -281,6 +280,24 @@ locked_issue(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 	return spend(q, ret_l, e);
 }
 
+/*
+ * The key pair of one license, made while others may still have the lock: it
+ * does not depend on the number and holds nothing of the package key.
+ */
+static int
+make_ephemeral(struct request *q, struct pv_error *e)
+{
+	const struct pv_wrapper *w = q->io->wrapper;
+	const struct pv_ecies *s = q->io->ecies;
+	bool resident = strcmp(q->c->license_profile, "resident") == 0;
+
+	if (resident ? w == NULL : s == NULL)
+		return pv_fail(e, PV_E_INTERNAL,
+		    "the token of campaign '%s' is not open", q->c->name);
+	return resident ? w->ephemeral(w->ctx, q->ephemeral, e)
+			: s->ephemeral(s->ctx, q->ephemeral, e);
+}
+
 int
 pv_package_name(
     const uint8_t nonce[16], uint8_t ret_name[32], struct pv_error *e)
@@ -331,7 +348,7 @@ pv_license_issue(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	struct request q = { .c = c, .io = io, .certificate = certificate };
 	int r;
 
-	r = pv_campaign_check_certificate(c, certificate, NULL, e);
+	r = pv_rules_certificate(c, io->memo, certificate, NULL, e);
 	if (r == 0)
 		r = check_nonce(&q, e);
 	if (r == 0)
@@ -342,11 +359,9 @@ pv_license_issue(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	if (r != PV_E_NOT_FOUND)
 		return r;
 	pv_error_clear(e);
-	if (strcmp(c->license_profile, "resident") == 0 ? io->wrapper == NULL
-							: io->ecies == NULL)
-		return pv_fail(e, PV_E_INTERNAL,
-		    "the token of campaign '%s' is not open", c->name);
-	r = pv_rules_begin(c, io, &q.head, e);
+	r = make_ephemeral(&q, e);
+	if (r == 0)
+		r = pv_rules_begin(c, io, &q.head, e);
 	if (r != 0)
 		return r;
 	r = locked_issue(&q, ret_l, e);

@@ -40,7 +40,7 @@ take_copy(void *ctx, const struct pv_record *rec, struct pv_error *e)
 		if (en.body.number != c->number)
 			return 0;
 	}
-	r = pv_journal_open(rec, c->pub, &en, hash, e);
+	r = pv_journal_open(rec, c->pub, NULL, &en, hash, e);
 	if (r != 0)
 		return r;
 	memcpy(c->entry, rec->entry, rec->entry_len);
@@ -148,7 +148,7 @@ pv_receipt_check(const uint8_t *data, size_t len, const uint8_t *public_key,
 		    "license no. %" PRIu64 " is past the limit of %" PRIu64,
 		    en.body.number, def.create.max_licenses);
 	if (public_key != NULL)
-		r = pv_rules_issued(&def.create, &en, e);
+		r = pv_rules_issued(&def.create, NULL, &en, e);
 	if (r == 0 && certificate != NULL) {
 		r = pv_rules_chip(certificate, chip, e);
 		if (r == 0 && memcmp(chip, en.body.chip, sizeof(chip)) != 0)

@@ -22,7 +22,7 @@ repair(const struct pv_campaign *c, const struct pv_campaign_io *io, bool apply,
 	struct pv_head head;
 	int r;
 
-	r = pv_journal_head(io->store, c, &head, e);
+	r = pv_journal_head(io->store, io->memo, c, &head, e);
 	if (r == 0)
 		r = pv_journal_noted(
 		    c, io->store, io->anchor, &head, &ret_r->noted, e);

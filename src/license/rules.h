@@ -29,7 +29,15 @@ struct pv_entry;
  * its product, nonce and number. PV_E_VERIFY.
  */
 PV_MUST_USE int pv_rules_issued(const struct pv_campaign *def,
-    const struct pv_entry *en, struct pv_error *e);
+    struct pv_memo *memo, const struct pv_entry *en, struct pv_error *e);
+
+/* pv_campaign_check_certificate and pv_license_check with a memo. */
+PV_MUST_USE int pv_rules_certificate(const struct pv_campaign *c,
+    struct pv_memo *memo, const uint8_t certificate[136], size_t *ret_ca,
+    struct pv_error *e);
+PV_MUST_USE int pv_rules_resident(const uint8_t *data, size_t len,
+    const uint8_t campaign_public[64], struct pv_memo *memo,
+    const uint8_t *certificate, struct pv_error *e);
 
 /* Everything a definition must be, whatever the ledger says. */
 PV_MUST_USE int pv_rules_definition(
@@ -48,7 +56,7 @@ PV_MUST_USE int pv_rules_try_key(const struct pv_campaign *c,
 
 /* PV_E_POLICY when the chip is on the deny list. */
 PV_MUST_USE int pv_rules_not_denied(const struct pv_campaign *c,
-    struct pv_store *store, const uint8_t chip[32], struct pv_error *e);
+    struct pv_store *store, struct pv_memo *memo, const uint8_t chip[32], struct pv_error *e);
 
 /* SHA-256 of the 136 bytes: how the ledger names a chip. */
 PV_MUST_USE int pv_rules_chip(

@@ -320,7 +320,8 @@ fake_new(uint64_t max_licenses)
 	f->signer = (struct pv_signer){ f, fake_sign, fake_public_key, NULL };
 	f->wrapper = (struct pv_wrapper){ f, fake_ephemeral, fake_wrap, NULL };
 	f->io = (struct pv_campaign_io){ &f->store, &f->signer, &f->wrapper,
-		&f->anchor, "line 3", "op 7", NULL, NULL };
+		&f->anchor, "line 3", "op 7", NULL, NULL, NULL };
+	assert_int_equal(pv_memo_new(&f->io.memo, NULL), 0);
 	f->c.flow = PV_FLOW_SFI;
 	memset(f->c.id, 0xa5, sizeof(f->c.id));
 	(void)snprintf(f->c.name, sizeof(f->c.name), "spring");
@@ -346,6 +347,7 @@ static inline void
 fake_free(struct fake *f)
 {
 	assert_int_equal(f->locked, 0);
+	pv_memo_free(f->io.memo);
 	pv_ec_free(f->signing);
 	pv_ec_free(f->ephemeral);
 	pv_ec_free(f->ca);

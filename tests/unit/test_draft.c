@@ -252,7 +252,7 @@ forge(struct fake *f, struct pv_head *head, struct pv_entry *en)
 {
 	if (head->seq == 0)
 		assert_int_equal(
-		    pv_journal_head(&f->store, &f->c, head, NULL), 0);
+		    pv_journal_head(&f->store, NULL, &f->c, head, NULL), 0);
 	f->locked = 1;
 	assert_int_equal(pv_journal_append(&f->c, &f->io, en, head, NULL), 0);
 	f->locked = 0;

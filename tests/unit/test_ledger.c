@@ -685,7 +685,7 @@ forger_begin(struct forger *g, struct fake *f)
 {
 	g->f = f;
 	open_and_issue(f, 1);
-	assert_int_equal(pv_journal_head(&f->store, &f->c, &g->head, NULL), 0);
+	assert_int_equal(pv_journal_head(&f->store, NULL, &f->c, &g->head, NULL), 0);
 }
 
 static void
