@@ -30,6 +30,8 @@
 /* Rows asked for at once: few first, for who only wants the first. */
 #define PAGE_FIRST 8
 #define PAGE_NEXT  512
+/* Bytes of the campaign id that are the key of its advisory lock. */
+#define LOCK_KEY   4
 
 static struct param
 int8(uint8_t dst[8], uint64_t v)
@@ -109,10 +111,50 @@ bad_row(const struct pg_store *s, struct pv_error *e)
 
 /* --- the lock --------------------------------------------------------------------- */
 
-static int
-lock_again(struct pg_store *s, struct pv_error *e)
+/* The lock alone, or with what will be asked under it. */
+static PGresult *
+execute_lock(struct pg_store *s, bool look_ahead)
 {
-	const struct param key = { s->lock_key, 4 };
+	struct ahead *a = &s->ahead;
+	const struct param key = { s->campaign_id, LOCK_KEY };
+	const struct param id = { s->campaign_id, 16 };
+	struct pg_call calls[2 + N_KINDS] = {
+		{ ST_LOCK, &key },
+		{ ST_LAST, &id },
+	};
+	PGresult *res[2 + N_KINDS];
+	struct param chip[N_KINDS][3];
+	uint8_t kind[N_KINDS][4];
+	size_t n = 2;
+
+	if (!look_ahead)
+		return pv_pg_execute(s, ST_LOCK, &key);
+	pv_pg_forget(s);
+	if (memcmp(a->campaign_id, s->campaign_id, 16) != 0)
+		a->n_kinds = 0;
+	for (size_t i = 0; i < a->n_kinds; i++) {
+		chip[i][0] = id;
+		chip[i][1] = (struct param){ a->chip, 32 };
+		chip[i][2] = int4(kind[i], a->kinds[i]);
+		calls[n++] = (struct pg_call){ ST_LAST_CHIP, chip[i] };
+	}
+	pv_pg_execute_all(s, calls, n, res);
+	if (PQresultStatus(res[1]) == PGRES_TUPLES_OK)
+		a->last = res[1];
+	else
+		PQclear(res[1]);
+	for (size_t i = 0; i < a->n_kinds; i++) {
+		if (PQresultStatus(res[2 + i]) == PGRES_TUPLES_OK)
+			a->by_kind[i] = res[2 + i];
+		else
+			PQclear(res[2 + i]);
+	}
+	return res[0];
+}
+
+static int
+lock_again(struct pg_store *s, bool look_ahead, struct pv_error *e)
+{
 	char sql[64];
 	PGresult *res;
 	int r = 0;
@@ -125,8 +167,8 @@ lock_again(struct pg_store *s, struct pv_error *e)
 			return r;
 		s->lock_ms_set = s->lock_ms;
 	}
-	res = pv_pg_execute(s, ST_LOCK, &key);
-	if (PQresultStatus(res) == PGRES_TUPLES_OK)
+	res = execute_lock(s, look_ahead);
+	if (PQresultStatus(res) == PGRES_TUPLES_OK && !s->broken)
 		s->locked = true;
 	else if (pv_pg_state_is(res, STATE_LOCK_TIMEOUT))
 		r = pv_fail(e, PV_E_IO,
@@ -136,6 +178,8 @@ lock_again(struct pg_store *s, struct pv_error *e)
 	else
 		r = pv_pg_fail(s, res, "locking", e);
 	PQclear(res);
+	if (!s->locked)
+		pv_pg_forget(s);
 	return r;
 }
 
@@ -149,10 +193,10 @@ store_lock(void *ctx, const uint8_t campaign_id[16], int timeout_ms,
 
 	if (s->want_lock)
 		return pv_fail(e, PV_E_INTERNAL, "ledger lock taken twice");
-	memcpy(s->lock_key, campaign_id, sizeof(s->lock_key));
+	memcpy(s->campaign_id, campaign_id, sizeof(s->campaign_id));
 	s->lock_ms = timeout_ms;
 	for (;;) {
-		r = lock_again(s, e);
+		r = lock_again(s, true, e);
 		if (r == 0)
 			break;
 		if (!s->gone || pv_ms_left(deadline) == 0)
@@ -169,9 +213,10 @@ static void
 store_unlock(void *ctx)
 {
 	struct pg_store *s = ctx;
-	const struct param key = { s->lock_key, 4 };
+	const struct param key = { s->campaign_id, LOCK_KEY };
 	PGresult *res;
 
+	pv_pg_forget(s);
 	if (s->locked) {
 		res = pv_pg_execute(s, ST_UNLOCK, &key);
 		/* A lock must not outlive us: without an answer, hang up. */
@@ -233,7 +278,7 @@ come_back(struct pg_store *s, const struct pv_record *rec, int64_t deadline,
 	for (;;) {
 		r = pv_pg_reconnect(s, deadline, e);
 		if (r == 0 && s->want_lock)
-			r = lock_again(s, e);
+			r = lock_again(s, false, e);
 		if (r == 0)
 			r = look_back(s, rec, e);
 		if (r >= 0 && s->want_lock && !s->locked)
@@ -263,6 +308,7 @@ store_append(void *ctx, const struct pv_record *rec, struct pv_error *e)
 
 	if (rec->seq > INT64_MAX || rec->entry_len > PV_ENTRY_MAX)
 		return pv_fail(e, PV_E_INTERNAL, "ledger entry too large");
+	pv_pg_forget(s);
 	/* The connection broke since the lock was taken. */
 	if (s->want_lock && !s->locked)
 		r = come_back(s, rec, pv_now_ms() + AWAY_MS, e);
@@ -357,13 +403,62 @@ store_scan(void *ctx, const uint8_t *campaign_id, uint64_t from,
 	}
 }
 
+/* Remember what is asked; its place among the kinds. */
+static size_t
+remember(struct pg_store *s, const uint8_t campaign_id[16],
+    const uint8_t chip[32], uint16_t kind)
+{
+	struct ahead *a = &s->ahead;
+	size_t i;
+
+	if (memcmp(a->campaign_id, campaign_id, 16) != 0 ||
+	    memcmp(a->chip, chip, 32) != 0) {
+		pv_pg_forget(s);
+		memcpy(a->campaign_id, campaign_id, 16);
+		memcpy(a->chip, chip, 32);
+		a->n_kinds = 0;
+	}
+	for (i = 0; i < a->n_kinds; i++)
+		if (a->kinds[i] == kind)
+			return i;
+	if (i < N_KINDS)
+		a->kinds[a->n_kinds++] = kind;
+	return i;
+}
+
+/* The answer, when it came with the lock that is held; borrowed. */
+static const PGresult *
+answer(struct pg_store *s, const uint8_t campaign_id[16], const uint8_t *chip,
+    uint16_t kind)
+{
+	size_t i = chip == NULL ? 0 : remember(s, campaign_id, chip, kind);
+
+	if (!s->locked || memcmp(s->campaign_id, campaign_id, 16) != 0)
+		return NULL;
+	if (chip == NULL)
+		return s->ahead.last;
+	return i < N_KINDS ? s->ahead.by_kind[i] : NULL;
+}
+
+static int
+last_row(struct pg_store *s, const PGresult *res, pv_record_fn each,
+    void *each_ctx, struct pv_error *e)
+{
+	uint64_t last;
+
+	if (PQntuples(res) == 0)
+		return pv_fail(
+		    e, PV_E_NOT_FOUND, "ledger '%s' has no such entry", s->url);
+	return page(s, res, false, each, each_ctx, &last, e);
+}
+
 static int
 store_last(void *ctx, const uint8_t campaign_id[16], const uint8_t *chip,
     uint16_t kind, pv_record_fn each, void *each_ctx, struct pv_error *e)
 {
 	struct pg_store *s = ctx;
+	const PGresult *known = answer(s, campaign_id, chip, kind);
 	uint8_t number[4];
-	uint64_t last;
 	const struct param p[] = {
 		{ campaign_id, 16 },
 		{ chip, 32 },
@@ -372,14 +467,12 @@ store_last(void *ctx, const uint8_t campaign_id[16], const uint8_t *chip,
 	PGresult *res;
 	int r;
 
+	if (known != NULL)
+		return last_row(s, known, each, each_ctx, e);
 	r = pv_pg_query(s, chip == NULL ? ST_LAST : ST_LAST_CHIP, p, &res, e);
 	if (r != 0)
 		return r;
-	if (PQntuples(res) == 0)
-		r = pv_fail(
-		    e, PV_E_NOT_FOUND, "ledger '%s' has no such entry", s->url);
-	else
-		r = page(s, res, false, each, each_ctx, &last, e);
+	r = last_row(s, res, each, each_ctx, e);
 	PQclear(res);
 	return r;
 }
@@ -392,6 +485,7 @@ store_free(void *ctx)
 	if (s == NULL)
 		return;
 	/* The server drops the lock with the session. */
+	pv_pg_forget(s);
 	PQfinish(s->conn);
 	free(s);
 }

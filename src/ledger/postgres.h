@@ -38,13 +38,29 @@ enum statement {
 	N_STATEMENTS,
 };
 
+#define N_KINDS 3U /* of entries that are asked for by chip */
+
+/*
+ * What was last asked by chip. With the lock the same comes again, and the
+ * head, in one trip: whoever looked a chip up looks again under the lock.
+ */
+struct ahead {
+	uint8_t campaign_id[16], chip[32];
+	uint16_t kinds[N_KINDS];
+	size_t n_kinds;
+	/* Answers, as long as the lock is held and nothing was appended. */
+	PGresult *last, *by_kind[N_KINDS];
+};
+
 struct pg_store {
 	PGconn *conn;
+	struct ahead ahead;
 	char url[URL_CAP];
 	bool want_lock;		  /* between lock and unlock */
 	bool locked;		  /* this connection has it */
 	bool gone;		  /* the connection, by the last failure */
-	uint8_t lock_key[4];	  /* first bytes of the campaign id */
+	bool broken;		  /* it answered out of turn */
+	uint8_t campaign_id[16];  /* whose lock; the key is its first bytes */
 	int lock_ms, lock_ms_set; /* lock_timeout wanted, and of the session */
 };
 
@@ -75,6 +91,21 @@ PV_MUST_USE int pv_pg_reconnect(
 /* Make the schema unless it is there. */
 PV_MUST_USE int pv_pg_initialize(struct pg_store *s, struct pv_error *e);
 PV_MUST_USE int pv_pg_check_version(struct pg_store *s, struct pv_error *e);
+
+/*
+ * Several prepared statements in one trip and one transaction: all are sent,
+ * then the answers are read. ret_res[0..n-1] are the caller's to clear; NULL
+ * where none came. The connection is ready for single statements again.
+ */
+struct pg_call {
+	enum statement which;
+	const struct param *p;
+};
+void pv_pg_execute_all(struct pg_store *s, const struct pg_call *calls,
+    size_t n, PGresult **ret_res);
+
+/* The answers read ahead are none any more. */
+void pv_pg_forget(struct pg_store *s);
 
 /* One command without parameters; its result is dropped. */
 PV_MUST_USE int pv_pg_command(

@@ -99,7 +99,7 @@ pv_pg_lost(const struct pg_store *s, const PGresult *res)
 
 	/* An error without a state is libpq's own. After a write that failed
 	 * it calls the connection good for one more command (version 15). */
-	if (PQstatus(s->conn) != CONNECTION_OK || state == NULL)
+	if (s->broken || PQstatus(s->conn) != CONNECTION_OK || state == NULL)
 		return true;
 	return strncmp(state, "08", 2) == 0 || strncmp(state, "57P", 3) == 0;
 }
@@ -236,9 +236,11 @@ pv_pg_connect(struct pg_store *s, struct pv_error *e)
 	const char *const values[] = { "provisor", "10", "10", "5", "3",
 		"30000", s->url, NULL };
 
+	pv_pg_forget(s);
 	PQfinish(s->conn);
 	s->locked = false;
 	s->gone = false;
+	s->broken = false;
 	s->lock_ms_set = -1;
 	s->conn = PQconnectdbParams(names, values, 1);
 	if (s->conn == NULL)
@@ -286,20 +288,75 @@ pv_pg_reconnect(struct pg_store *s, int64_t deadline, struct pv_error *e)
 
 /* --- asking ---------------------------------------------------------------------- */
 
+struct bound {
+	const char *values[6];
+	int lengths[6], formats[6];
+};
+
+static void
+bind(struct bound *b, const struct statement_text *t, const struct param *p)
+{
+	for (int i = 0; i < t->n; i++) {
+		b->values[i] = p[i].data;
+		b->lengths[i] = p[i].len;
+		b->formats[i] = 1; /* binary */
+	}
+}
+
 PGresult *
 pv_pg_execute(struct pg_store *s, enum statement which, const struct param *p)
 {
 	const struct statement_text *t = &texts[which];
-	const char *values[6];
-	int lengths[6], formats[6];
+	struct bound b;
 
-	for (int i = 0; i < t->n; i++) {
-		values[i] = p[i].data;
-		lengths[i] = p[i].len;
-		formats[i] = 1; /* binary */
-	}
+	bind(&b, t, p);
 	return PQexecPrepared(
-	    s->conn, t->name, t->n, values, lengths, formats, 1);
+	    s->conn, t->name, t->n, b.values, b.lengths, b.formats, 1);
+}
+
+void
+pv_pg_execute_all(struct pg_store *s, const struct pg_call *calls, size_t n,
+    PGresult **ret_res)
+{
+	bool sent = PQenterPipelineMode(s->conn) == 1;
+	PGresult *res;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct statement_text *t = &texts[calls[i].which];
+		struct bound b;
+
+		ret_res[i] = NULL;
+		bind(&b, t, calls[i].p);
+		sent = sent && PQsendQueryPrepared(s->conn, t->name, t->n,
+				   b.values, b.lengths, b.formats, 1) == 1;
+	}
+	sent = sent && PQpipelineSync(s->conn) == 1;
+	/* Each statement: its result, then NULL. Then the sync's. */
+	for (size_t i = 0; sent && i < n; i++) {
+		ret_res[i] = PQgetResult(s->conn);
+		if (ret_res[i] == NULL)
+			break;
+		PQclear(PQgetResult(s->conn));
+	}
+	res = sent ? PQgetResult(s->conn) : NULL;
+	/* Anything but the sync here is a connection in an unknown state. */
+	if (PQresultStatus(res) != PGRES_PIPELINE_SYNC ||
+	    PQexitPipelineMode(s->conn) != 1)
+		s->broken = true;
+	PQclear(res);
+}
+
+void
+pv_pg_forget(struct pg_store *s)
+{
+	struct ahead *a = &s->ahead;
+
+	PQclear(a->last);
+	a->last = NULL;
+	for (size_t i = 0; i < N_KINDS; i++) {
+		PQclear(a->by_kind[i]);
+		a->by_kind[i] = NULL;
+	}
 }
 
 bool
