@@ -3,11 +3,11 @@
  * Licenses a second: a fresh campaign on the caller's token and ledger, one
  * certified chip after the other, everything durable as in production.
  *
- *   bench_license PIN-FILE TOKEN-URI LEDGER N [PROCESSES]
+ *   bench_license PIN-FILE TOKEN-URI LEDGER N [PROCESSES [CAMPAIGNS]]
  *
  * The ledger is a SQLite file or a PostgreSQL URL. With PROCESSES each of them
- * has its own token session and connection, and they share the N licenses of
- * one campaign; the time runs from when all are ready. The token is made by the
+ * has its own token session and connection, and they share the N licenses, of
+ * one campaign or of several; the time runs from when all are ready. The token is made by the
  * caller (SOFTHSM2_CONF); the keys and notes this makes stay in it, so use a
  * token made for this.
  *
@@ -23,19 +23,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/bench_chip.h"
+
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hex.h"
-#include "crypto/digest.h"
 #include "crypto/ec.h"
 #include "crypto/rand.h"
-#include "formats/certificate.h"
 #include <provisor/campaign.h>
 #include <provisor/hsm.h>
 
+#define MAX_CAMPAIGNS 64U
+
 struct bench {
 	const char *pin_file;
-	struct pv_campaign c;
+	struct pv_campaign c; /* the one in use */
+	struct pv_campaign all[MAX_CAMPAIGNS];
 	struct pv_campaign_io io;
 	struct pv_store store;
 	struct pv_hsm *hsm;
@@ -65,23 +68,8 @@ make_chips(struct bench *b, struct pv_error *e)
 	if (b->certs == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	for (size_t i = 0; i < b->n; i++) {
-		struct pv_certificate cert = { .product_id = "48400001" };
-		const struct pv_part part = { b->certs[i], PV_CERT_SIGNED };
-		struct pv_ec_key *k = NULL;
-		uint8_t digest[32];
-		int r;
+		int r = bench_chip(b->ca, b->certs[i], e);
 
-		r = pv_ec_generate(&k, e);
-		if (r == 0)
-			r = pv_ec_public(k, cert.public_key, e);
-		pv_ec_free(k);
-		if (r != 0)
-			return r;
-		pv_certificate_encode(&cert, b->certs[i]);
-		r = pv_sha256(&part, 1, digest, e);
-		if (r == 0)
-			r = pv_ecdsa_sign(
-			    b->ca, digest, b->certs[i] + PV_CERT_SIGNED, e);
 		if (r != 0)
 			return r;
 	}
@@ -181,6 +169,7 @@ open_campaign(struct bench *b, char **argv, struct pv_error *e)
 	int r;
 
 	(void)snprintf(b->lock, sizeof(b->lock), "%s.lock", argv[1]);
+	memset(c, 0, sizeof(*c));
 	r = pv_random(c->id, sizeof(c->id), e);
 	if (r == 0)
 		r = open_token(b, argv[2], e);
@@ -191,7 +180,7 @@ open_campaign(struct bench *b, char **argv, struct pv_error *e)
 	c->flow = PV_FLOW_SFI;
 	c->max_licenses = b->n;
 	c->n_trust = 1;
-	(void)snprintf(c->product_id, sizeof(c->product_id), "48400001");
+	(void)snprintf(c->product_id, sizeof(c->product_id), BENCH_PRODUCT);
 	(void)snprintf(c->firmware_id, sizeof(c->firmware_id), "bench");
 	(void)snprintf(
 	    c->license_profile, sizeof(c->license_profile), "resident");
@@ -199,7 +188,7 @@ open_campaign(struct bench *b, char **argv, struct pv_error *e)
 	r = wire(b, argv[3], e);
 	if (r == 0)
 		r = b->signer.public_key(b->signer.ctx, c->public_key, e);
-	if (r == 0)
+	if (r == 0 && b->ca == NULL)
 		r = pv_ec_generate(&b->ca, e);
 	if (r == 0)
 		r = pv_ec_public(b->ca, c->trust[0], e);
@@ -266,8 +255,8 @@ share(struct bench *b, char **argv, size_t which, size_t of, int ready, int go,
 }
 
 static int
-start_all(struct bench *b, char **argv, size_t processes, int ready[2],
-    int go[2], struct pv_error *e)
+start_all(struct bench *b, char **argv, size_t processes, size_t campaigns,
+    int ready[2], int go[2], struct pv_error *e)
 {
 	for (size_t i = 0; i < processes; i++) {
 		pid_t pid = fork();
@@ -275,8 +264,10 @@ start_all(struct bench *b, char **argv, size_t processes, int ready[2],
 		if (pid < 0)
 			return pv_fail(e, PV_E_IO, "fork");
 		if (pid == 0) {
-			int r =
-			    share(b, argv, i, processes, ready[1], go[0], e);
+			int r;
+
+			b->c = b->all[i % campaigns];
+			r = share(b, argv, i, processes, ready[1], go[0], e);
 
 			if (r != 0)
 				(void)fprintf(
@@ -288,21 +279,25 @@ start_all(struct bench *b, char **argv, size_t processes, int ready[2],
 }
 
 static int
-run_many(struct bench *b, char **argv, size_t processes, struct pv_error *e)
+run_many(struct bench *b, char **argv, size_t processes, size_t campaigns,
+    struct pv_error *e)
 {
-	int ready[2], go[2], status, bad = 0, r;
+	int ready[2], go[2], status, bad = 0, r = 0;
 	int64_t began;
 	char c = 0;
 
-	r = open_campaign(b, argv, e);
+	for (size_t i = 0; r == 0 && i < campaigns; i++) {
+		r = open_campaign(b, argv, e);
+		unwire(b);
+		b->all[i] = b->c;
+	}
 	if (r == 0)
 		r = make_chips(b, e);
-	unwire(b);
 	if (r != 0)
 		return r;
 	if (pipe(ready) != 0 || pipe(go) != 0)
 		return pv_fail(e, PV_E_IO, "pipe");
-	r = start_all(b, argv, processes, ready, go, e);
+	r = start_all(b, argv, processes, campaigns, ready, go, e);
 	(void)close(ready[1]);
 	for (size_t i = 0; r == 0 && i < processes; i++)
 		if (read(ready[0], &c, 1) != 1)
@@ -318,9 +313,10 @@ run_many(struct bench *b, char **argv, size_t processes, struct pv_error *e)
 	if (r == 0 && bad != 0)
 		r = pv_fail(e, PV_E_INTERNAL, "%d processes failed", bad);
 	if (r == 0)
-		printf("license: %.1f licenses/s by %zu processes on one "
-		       "campaign (%zu licenses)\n",
-		    rate(b->n, pv_now_us() - began), processes, b->n);
+		printf("license: %.1f licenses/s by %zu processes on %zu "
+		       "campaigns (%zu licenses)\n",
+		    rate(b->n, pv_now_us() - began), processes, campaigns,
+		    b->n);
 	return r;
 }
 
@@ -369,23 +365,26 @@ main(int argc, char **argv)
 {
 	struct bench b = { 0 };
 	struct pv_error e = { 0 };
-	uint64_t n = 0, processes = 1;
+	uint64_t n = 0, processes = 1, campaigns = 1;
 	int r;
 
-	if ((argc != 5 && argc != 6) ||
+	if (argc < 5 || argc > 7 ||
 	    pv_parse_u64(argv[4], 1000000, "N", &n, &e) != 0 || n == 0 ||
-	    (argc == 6 &&
+	    (argc > 5 &&
 		pv_parse_u64(argv[5], 64, "PROCESSES", &processes, &e) != 0) ||
-	    processes == 0) {
+	    (argc > 6 && pv_parse_u64(argv[6], MAX_CAMPAIGNS, "CAMPAIGNS",
+			     &campaigns, &e) != 0) ||
+	    processes == 0 || campaigns == 0) {
 		(void)fprintf(stderr,
 		    "usage: bench_license PIN-FILE TOKEN-URI LEDGER N "
-		    "[PROCESSES]\n");
+		    "[PROCESSES [CAMPAIGNS]]\n");
 		return 2;
 	}
 	b.pin_file = argv[1];
 	b.n = (size_t)n;
-	r = processes > 1 ? run_many(&b, argv, (size_t)processes, &e)
-			  : run_one(&b, argv, &e);
+	r = processes > 1
+		? run_many(&b, argv, (size_t)processes, (size_t)campaigns, &e)
+		: run_one(&b, argv, &e);
 	if (r != 0)
 		(void)fprintf(stderr, "bench_license: %s\n", e.msg);
 	unwire(&b);

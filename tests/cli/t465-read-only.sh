@@ -55,6 +55,7 @@ same "nothing was made or touched beside it" "$T/before" "$T/after"
 chmod a+rwx "$T/home"
 chmod -R a+rwX "$T/tokens"
 chmod a+r "$PIN" "$SOFTHSM2_CONF"
+expect 0 'token anchor agrees' "verify with the token" -- audit ledger verify
 chip "$T/c2" ca
 expect 1 'can only be read by this account' "issuing is refused" -- \
 	audit license issue --campaign spring --certificate "$T/c2" \

@@ -461,9 +461,12 @@ read_only_child(const struct files *t, const struct slow *s)
 		return 3;
 	make(&rec, 0xa5, 2, 2, 0);
 	if (store.append(store.ctx, &rec, &e) != PV_E_IO ||
-	    strstr(e.msg, "only be read") == NULL ||
-	    store.lock(store.ctx, id, 0, &e) != PV_E_IO)
+	    strstr(e.msg, "only be read") == NULL)
 		return 4;
+	/* An audit takes a lock that it need not have. */
+	if (store.lock(store.ctx, id, 0, &e) != 0)
+		return 6;
+	store.unlock(store.ctx);
 	if (store.last(store.ctx, id, NULL, 0, see_slowly, (void *)(uintptr_t)s,
 		&e) != PV_E_IO ||
 	    strstr(e.msg, "changed while it was read") == NULL)
