@@ -351,10 +351,12 @@ pv_pg_forget(struct pg_store *s)
 {
 	struct ahead *a = &s->ahead;
 
-	PQclear(a->last);
+	if (a->last != NULL)
+		PQclear(a->last);
 	a->last = NULL;
 	for (size_t i = 0; i < N_KINDS; i++) {
-		PQclear(a->by_kind[i]);
+		if (a->by_kind[i] != NULL)
+			PQclear(a->by_kind[i]);
 		a->by_kind[i] = NULL;
 	}
 }

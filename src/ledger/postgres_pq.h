@@ -17,20 +17,25 @@
 	X(PQconnectdbParams)   \
 	X(PQconninfoFree)      \
 	X(PQconninfoParse)     \
+	X(PQenterPipelineMode) \
 	X(PQerrorMessage)      \
 	X(PQexec)              \
 	X(PQexecPrepared)      \
+	X(PQexitPipelineMode)  \
 	X(PQfformat)           \
 	X(PQfinish)            \
 	X(PQfreemem)           \
 	X(PQgetisnull)         \
 	X(PQgetlength)         \
+	X(PQgetResult)         \
 	X(PQgetvalue)          \
 	X(PQnfields)           \
 	X(PQntuples)           \
+	X(PQpipelineSync)      \
 	X(PQprepare)           \
 	X(PQresultErrorField)  \
 	X(PQresultStatus)      \
+	X(PQsendQueryPrepared) \
 	X(PQsetNoticeReceiver) \
 	X(PQstatus)
 
@@ -46,20 +51,25 @@ PV_MUST_USE int pv_pq_load(struct pv_error *e);
 #define PQconnectdbParams   pv_pq.PQconnectdbParams
 #define PQconninfoFree	    pv_pq.PQconninfoFree
 #define PQconninfoParse	    pv_pq.PQconninfoParse
+#define PQenterPipelineMode pv_pq.PQenterPipelineMode
 #define PQerrorMessage	    pv_pq.PQerrorMessage
 #define PQexec		    pv_pq.PQexec
 #define PQexecPrepared	    pv_pq.PQexecPrepared
+#define PQexitPipelineMode  pv_pq.PQexitPipelineMode
 #define PQfformat	    pv_pq.PQfformat
 #define PQfinish	    pv_pq.PQfinish
 #define PQfreemem	    pv_pq.PQfreemem
 #define PQgetisnull	    pv_pq.PQgetisnull
 #define PQgetlength	    pv_pq.PQgetlength
+#define PQgetResult	    pv_pq.PQgetResult
 #define PQgetvalue	    pv_pq.PQgetvalue
 #define PQnfields	    pv_pq.PQnfields
 #define PQntuples	    pv_pq.PQntuples
+#define PQpipelineSync	    pv_pq.PQpipelineSync
 #define PQprepare	    pv_pq.PQprepare
 #define PQresultErrorField  pv_pq.PQresultErrorField
 #define PQresultStatus	    pv_pq.PQresultStatus
+#define PQsendQueryPrepared pv_pq.PQsendQueryPrepared
 #define PQsetNoticeReceiver pv_pq.PQsetNoticeReceiver
 #define PQstatus	    pv_pq.PQstatus
 
