@@ -685,7 +685,8 @@ forger_begin(struct forger *g, struct fake *f)
 {
 	g->f = f;
 	open_and_issue(f, 1);
-	assert_int_equal(pv_journal_head(&f->store, NULL, &f->c, &g->head, NULL), 0);
+	assert_int_equal(
+	    pv_journal_head(&f->store, NULL, &f->c, &g->head, NULL), 0);
 }
 
 static void
@@ -784,7 +785,8 @@ test_package_named(void **state)
 		f->records[f->n_records - 1].rec.entry_len, &en, NULL),
 	    0);
 	f->n_records--;
-	assert_int_equal(pv_journal_head(&f->store, &f->c, &head, NULL), 0);
+	assert_int_equal(
+	    pv_journal_head(&f->store, NULL, &f->c, &head, NULL), 0);
 	en.body.has_package = true;
 	f->locked = 1;
 	assert_int_equal(pv_journal_append(&f->c, &f->io, &en, &head, NULL), 0);
