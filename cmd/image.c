@@ -10,6 +10,7 @@
 /* The first is the default. */
 static const struct pv_image_format *const formats[] = {
 	&pv_image_mcuboot,
+	&pv_image_stm32,
 };
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
 

@@ -16,6 +16,7 @@ struct pv_image_format {
 };
 
 extern const struct pv_image_format pv_image_mcuboot;
+extern const struct pv_image_format pv_image_stm32;
 
 /*
  * The row that each option table of a format begins with. The frame has taken

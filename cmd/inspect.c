@@ -11,6 +11,7 @@
 #include "formats/perso_name.h"
 #include "formats/signature.h"
 #include "formats/smi.h"
+#include "formats/stm32_image.h"
 #include "cmd/sfi.h"
 #include "cmd/ssp.h"
 #include "image/mcuboot.h"
@@ -67,6 +68,12 @@ static bool
 is_adac(const struct pv_subject *s)
 {
 	return s->size <= PV_ADAC_FILE && pv_adac_detect(s->head, s->head_len);
+}
+
+static bool
+is_stm32(const struct pv_subject *s)
+{
+	return pv_stm32_detect(s->head, s->head_len);
 }
 
 static bool
@@ -135,6 +142,7 @@ static const struct {
 	{ "license", is_license, pv_show_license },
 	{ "signature", is_signature, pv_show_signature },
 	{ "certificate", is_certificate, pv_show_certificate },
+	{ "stm32", is_stm32, pv_show_stm32 },
 	{ "adac", is_adac, pv_show_adac },
 	{ "rsse", is_rsse, pv_show_rsse },
 	{ "personalization", is_personalization, pv_show_personalization },

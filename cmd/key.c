@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor key: keys in a PKCS#11 token. */
 #include "cmd/cmd.h"
+#include "cmd/key.h"
 #include "cmd/session.h"
 
 #include "base/file.h"
@@ -326,6 +327,10 @@ const struct pv_verb pv_verbs_key[] = {
 	    "provisor key export-public 'pkcs11:token=oem;object=build' -o "
 	    "build.pem",
 	    run_export_public },
+	{ "key", "hash", "--device DEVICE [-o FILE] " PIN_ARGS " KEY ...",
+	    "hash of the public keys that an STM32MP is closed with",
+	    "provisor key hash --device stm32mp15 oem.pub.pem -o pkh.bin",
+	    pv_cmd_key_hash },
 	{ "key", "import", "--token URI --label NAME " PIN_ARGS " FILE",
 	    "put a raw AES key from a file into a token",
 	    "provisor key import --token pkcs11:token=oem --label fw-2026 "
