@@ -243,9 +243,6 @@ parse_firmware(const struct run_options *o, const struct pv_chip *chip,
 	static const char *const names[] = { "2.2", "2.4", "2.8" };
 
 	setup->usb = o->usbip != NULL;
-	if (chip->mpu && setup->usb)
-		return pv_fail(e, PV_E_UNSUPPORTED,
-		    "%s is simulated on a UART only", chip->title);
 	setup->generation = PV_MP_TFA_2_8;
 	if (!chip->mpu && (o->firmware != NULL || setup->nack_at != 0 ||
 			      setup->abort_at != 0))
@@ -406,7 +403,8 @@ pv_sim_run_verb(
 		{ "usb", 0, POPT_ARG_STRING, &o.usb, 0,
 		    "USB: how the part behaves: poll=right|long|short|zero|"
 		    "absurd, address=request|descriptor, overread=short|hang, "
-		    "leave=late|early, serial=TEXT, transfer-size=N",
+		    "leave=late|early, serial=TEXT, reserial=TEXT, "
+		    "transfer-size=N",
 		    "SPEC" },
 		{ "usb-layout", 0, POPT_ARG_STRING, &o.layout, 0,
 		    "USB: tell this memory map of the flash", "TEXT" },

@@ -13,10 +13,10 @@
 
 #include "device/an3155.h"
 #include "device/port.h"
+#include "device/usb.h"
 
 #define PV_DD_BLOCK_MAX 4096U
 #define PV_DD_ALTS	8U
-#define PV_DD_TEXT	128U /* characters of a USB string */
 #define PV_DD_COMMANDS	8U
 
 /* What bwPollTimeout says of the time a command takes. */
@@ -79,18 +79,6 @@ struct pv_dd_control {
 	int (*read_unprotect)(void *ctx);
 	int (*write_options)(void *ctx, const uint8_t *data, size_t len);
 	void (*go)(void *ctx, uint32_t addr);
-};
-
-struct pv_dd_setup {
-	uint8_t type, request;
-	uint16_t value, index, length;
-};
-
-/* What a transfer ends in. */
-enum pv_dd_end {
-	PV_DD_DONE,
-	PV_DD_STALL,
-	PV_DD_SILENT, /* never answered */
 };
 
 struct pv_dd_counts {

@@ -42,11 +42,11 @@ pv_mp_ask(struct pv_mp *m, uint8_t phase, uint32_t base, uint32_t room)
 void
 pv_mp_error(struct pv_mp *m, const char *text)
 {
-	size_t n = 0;
+	size_t n = 0, max = m->stage == PV_MP_UBOOT ? PV_MP_TEXT - 1 : 63;
 
 	if (m->phase == PV_MP_RESET)
 		return;
-	while (n < sizeof m->text - 1 && text[n] != '\0')
+	while (n < max && text[n] != '\0')
 		n++;
 	memset(m->text, 0, sizeof m->text);
 	memcpy(m->text, text, n);
@@ -56,7 +56,7 @@ pv_mp_error(struct pv_mp *m, const char *text)
 	m->received = 0;
 }
 
-/* Texts end at PV_MP_TEXT - 1 characters, as snprintf would cut them. */
+/* Texts end at PV_MP_TEXT - 1 characters. */
 void
 pv_mp_text(char text[PV_MP_TEXT], const char *more)
 {
@@ -94,7 +94,6 @@ void
 pv_mp_enter(struct pv_mp *m, enum pv_mp_stage stage)
 {
 	m->stage = stage;
-	m->resetting = false;
 	m->has_cert = false;
 	memset(m->text, 0, sizeof m->text);
 	memset(&m->usb, 0, sizeof m->usb);
@@ -110,8 +109,8 @@ pv_mp_enter(struct pv_mp *m, enum pv_mp_stage stage)
 	case PV_MP_TFA:
 		pv_mp_tfa_enter(m);
 		break;
-	case PV_MP_UBOOT: /* not modeled yet: silent */
-		m->stage = PV_MP_DEAD;
+	case PV_MP_UBOOT:
+		pv_mp_uboot_enter(m);
 		break;
 	case PV_MP_DEAD:
 		break;

@@ -29,8 +29,8 @@
 #define PV_MP_LICENSE	136U
 #define PV_MP_SECRETS	152U	      /* room in a payload */
 #define PV_MP_BLOB_MAX	(136U + 244U) /* license and payload of MP15 */
-#define PV_MP_TEXT	64U	      /* error texts, as TF-A has them */
-#define PV_MP_PARTS	32U	      /* lines of a layout, our limit */
+#define PV_MP_TEXT	248U	      /* error texts; TF-A cuts them at 63 */
+#define PV_MP_PARTS	240U	      /* lines of a layout, as in U-Boot */
 #define PV_MP_NONE	0xffffffffU   /* an address: not in memory */
 
 /* What the host is asked for. */
@@ -85,6 +85,7 @@ struct pv_mp_config {
 	/* The generation an image does not name. */
 	enum pv_mp_generation generation;
 	bool force_generation; /* whatever the image says */
+	const char *serial;    /* of USB; 24 hex digits */
 	/* ways to differ, see pv_mp_reset and mpu_rom.c */
 	bool mailbox_lost;  /* the supplies fall at a reset */
 	bool rom_abort;	    /* ABORT for an image refused; else silence */
@@ -194,17 +195,10 @@ struct pv_mp_uboot {
 	struct pv_mp_part parts[PV_MP_PARTS];
 	bool layout_done; /* waits for DETACH, or goes on over UART */
 	bool ready;	  /* the partitions are there */
-	size_t current;	  /* of `phase`, below n_parts */
 	uint8_t otp[PV_MP_OTP_MAX];
 	size_t otp_len; /* 0: no structure loaded or received */
 	uint8_t pmic[8];
 	uint32_t cursor; /* bytes of the transfer under way */
-};
-
-struct pv_mp_event {
-	enum pv_mp_stage stage;
-	uint8_t opcode;
-	uint8_t answer; /* the last: ACK, NACK, ABORT, or 0 for none */
 };
 
 struct pv_mp;
@@ -223,12 +217,16 @@ struct pv_mp_uart {
 	uint32_t commands, nacks, aborts;
 };
 
-#define PV_MP_USB_ALTS 40U
+enum pv_mp_pending {
+	PV_MP_PENDING_NONE,
+	PV_MP_PENDING_START, /* of the image that was downloaded */
+	PV_MP_PENDING_RESET,
+	PV_MP_PENDING_JUMP, /* to code that is none */
+};
 struct pv_mp_usb {
 	uint8_t state, status, alt, configuration;
-	uint16_t block;
-	bool data_seen; /* since the transfer began */
-	bool detached;	/* by the host, or the firmware reset */
+	bool complete;		    /* what the stage wanted has come */
+	enum pv_mp_pending pending; /* before the next transfer */
 	uint32_t upload_at;
 };
 
@@ -238,6 +236,7 @@ struct pv_mp {
 	enum pv_mp_link link;
 	enum pv_mp_stage stage;
 	enum pv_mp_generation generation; /* of the TF-A that runs */
+	uint8_t otp_version;		  /* of the structures U-Boot has */
 
 	struct pv_mp_mailbox mailbox;
 
@@ -250,7 +249,7 @@ struct pv_mp {
 	uint32_t room;	   /* bytes that may come */
 	uint8_t cert[PV_MP_CERT];
 	bool has_cert;
-	bool resetting; /* the firmware is about to reset */
+	bool usb_left; /* off the bus; cleared by whoever puts it back */
 
 	struct pv_mp_uboot uboot;
 	struct pv_mp_uart uart;

@@ -187,12 +187,13 @@ generation(const uint8_t *p, size_t len, enum pv_mp_generation *ret_g)
 /*
  * A test image says it in plain text: "provisor-stage=tf-a-ssp", with "-2.2",
  * "-2.4" or "-2.8" behind or without, "provisor-stage=tf-a" or
- * "provisor-stage=u-boot". ST's own TF-A has no such text; it is known by the
+ * "provisor-stage=u-boot", with "-otp1" or "-otp2" behind or without. ST's own TF-A has no such text; it is known by the
  * messages in it, and its generation by the text of its version.
  */
 enum pv_mp_stage
-pv_mp_image_stage(const uint8_t *p, size_t len, enum pv_mp_generation *ret_g)
+pv_mp_image_stage(struct pv_mp *m, const uint8_t *p, size_t len)
 {
+	enum pv_mp_generation *ret_g = &m->generation;
 	const uint8_t *at = find(p, len, MARKER), *v;
 	size_t left;
 
@@ -207,6 +208,10 @@ pv_mp_image_stage(const uint8_t *p, size_t len, enum pv_mp_generation *ret_g)
 		}
 		if (starts(at, left, "tf-a"))
 			return PV_MP_TFA;
+		if (starts(at, left, "u-boot-otp1"))
+			m->otp_version = 1;
+		if (starts(at, left, "u-boot-otp2"))
+			m->otp_version = 2;
 		if (starts(at, left, "u-boot"))
 			return PV_MP_UBOOT;
 		return PV_MP_DEAD;

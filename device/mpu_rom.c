@@ -67,7 +67,8 @@ pv_mp_rom_start(struct pv_mp *m)
 	}
 	remember(m, &im, verified, hash);
 	m->generation = m->config->generation;
-	next = pv_mp_image_stage(p + im.header_len, im.length, &m->generation);
+	m->otp_version = m->config->chip.key_table ? 2 : 1;
+	next = pv_mp_image_stage(m, p + im.header_len, im.length);
 	if (m->config->force_generation)
 		m->generation = m->config->generation;
 	/* The ROM starts an FSBL; what is in it, it does not know. */

@@ -39,9 +39,9 @@ int pv_mp_image_key_hash(
 /* Is it signed by the key it carries? */
 bool pv_mp_image_verified(
     const struct pv_mp *m, const uint8_t *p, const struct pv_mp_image *im);
-/* What runs when this code is started; *ret_g stays when it does not say. */
+/* What runs when this code is started; it may say how that behaves. */
 enum pv_mp_stage pv_mp_image_stage(
-    const uint8_t *p, size_t len, enum pv_mp_generation *ret_g);
+    struct pv_mp *m, const uint8_t *p, size_t len);
 
 /* --- mpu_rom.c, mpu_rom_ssp.c --------------------------------------------------- */
 
@@ -56,6 +56,8 @@ void pv_mp_rom_mailbox(struct pv_mp *m);
 void pv_mp_tfa_enter(struct pv_mp *m);
 /* End of the FIP; false: its header is bad. */
 bool pv_mp_tfa_fip(struct pv_mp *m);
+/* What is in the FIP begins to run. */
+void pv_mp_tfa_start(struct pv_mp *m);
 void pv_mp_ssp_enter(struct pv_mp *m);
 /* The host has fetched phase 0xFF, or detached: on to the next boot. */
 void pv_mp_ssp_finish(struct pv_mp *m);
@@ -80,10 +82,15 @@ void pv_mp_uboot_devices(struct pv_mp *m);
 /* Nonzero: refused. *ret_len: bytes before the end of the partition. */
 int pv_mp_uboot_read(struct pv_mp *m, uint8_t id, uint64_t offset,
     uint8_t *data, size_t len, size_t *ret_len);
-/* NULL, or the error with its line; parts are filled in. */
-const char *pv_mp_layout_parse(
-    struct pv_mp *m, const uint8_t *text, size_t len, char *buf, size_t cap);
+/* NULL: the layout has no such partition that is stored anywhere. */
+const struct pv_mp_part *pv_mp_uboot_part(const struct pv_mp *m, uint8_t id);
+/* Fills m->uboot.parts; nonzero: phase 0xFF, its text says why. */
+int pv_mp_layout_parse(struct pv_mp *m, const uint8_t *p, size_t len);
+/* Rules that hold over all lines; sets the sizes. */
+int pv_mp_layout_check(struct pv_mp *m);
 
+/* Bytes of the structure. */
+uint32_t pv_mp_otp_size(const struct pv_mp *m);
 int pv_mp_otp_write(
     struct pv_mp *m, uint32_t offset, const uint8_t *data, size_t len);
 int pv_mp_otp_read(struct pv_mp *m, uint32_t offset, uint8_t *data, size_t len,

@@ -27,3 +27,11 @@ pv_mp_tfa_fip(struct pv_mp *m)
 	pv_mp_error(m, "FIP Header check failed c4000000, for phase 3\n");
 	return false;
 }
+
+void
+pv_mp_tfa_start(struct pv_mp *m)
+{
+	enum pv_mp_stage next = pv_mp_image_stage(m, m->port->ddr, m->received);
+
+	pv_mp_enter(m, next == PV_MP_UBOOT ? next : PV_MP_DEAD);
+}

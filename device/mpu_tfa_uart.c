@@ -158,8 +158,7 @@ start_address(struct pv_mp *m)
 	}
 	pv_mp_uart_idle(m);
 	if (pv_mp_ack(m))
-		pv_mp_enter(m, pv_mp_image_stage(
-				   m->port->ddr, m->received, &m->generation));
+		pv_mp_tfa_start(m);
 }
 
 /* --- Read partition ---------------------------------------------------------------- */

@@ -219,6 +219,8 @@ run_command(struct pv_mp *m)
 		do_get(m);
 	else if (m->stage == PV_MP_ROM)
 		pv_mp_rom_command(m);
+	else if (m->stage == PV_MP_UBOOT)
+		pv_mp_uboot_command(m);
 	else
 		pv_mp_tfa_command(m);
 }

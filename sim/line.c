@@ -165,6 +165,12 @@ part_mid_frame(void *ctx)
 }
 
 static void
+part_reset(void *ctx)
+{
+	pv_sim_reset(ctx);
+}
+
+static void
 part_expired(void *ctx)
 {
 	pv_sim_expired(ctx);
@@ -467,7 +473,8 @@ start(struct line *l, enum pv_sim_end *ret_end, struct pv_error *e)
 		.busy_ns = part_busy,
 		.synced = part_synced,
 		.mid_frame = part_mid_frame,
-		.reset = part_expired,
+		.reset = part_reset,
+		.expired = part_expired,
 		.patience_ns = part_patience,
 		.overrun = part_overrun,
 		.last = part_last,

@@ -47,6 +47,8 @@ int64_t pv_sim_mpu_patience_ns(const struct pv_sim *sim);
 void pv_sim_mpu_counts(
     const struct pv_sim *sim, uint64_t *ret_commands, uint64_t *ret_nacks);
 struct pv_mp *pv_sim_mpu_machine(struct pv_sim *sim);
+/* Of USB, cut at 31 characters. */
+void pv_sim_mpu_serial(struct pv_sim *sim, const char *serial);
 
 /* mpu_otp.c */
 void pv_sim_mpu_fuses(struct pv_sim *sim, struct pv_mp_fuses *ret_f);

@@ -3,6 +3,7 @@
 #include "sim/mpu.h"
 
 #include "base/file.h"
+#include "base/hex.h"
 #include "crypto/ec.h"
 #include "sim/internal.h"
 
@@ -20,6 +21,7 @@ struct pv_sim_mpu {
 	struct pv_sim_storage *storage;
 	uint8_t *ram, *ddr;
 	uint64_t acks; /* asked for, see do_fault */
+	char serial[32];
 };
 
 /* --- what the machine asks of the part -------------------------------------- */
@@ -102,7 +104,15 @@ configure(struct pv_sim *sim, struct pv_error *e)
 {
 	struct pv_mp_config *c = &sim->mpu->config;
 	const struct pv_chip_rom *rom = &sim->chip->rom;
+	char path[PV_SIM_PATH];
+	uint8_t cert[PV_SIM_CERT];
+	int r;
 
+	r = pv_path_fit(path, sizeof path, sim->dir, "certificate.bin", e);
+	if (r == 0)
+		r = pv_file_read_exact(path, cert, sizeof cert, e);
+	if (r != 0)
+		return r;
 	c->chip = (struct pv_mp_chip){
 		.id = (uint16_t)sim->chip->device_id,
 		.load_address = rom->load_address,
@@ -114,6 +124,9 @@ configure(struct pv_sim *sim, struct pv_error *e)
 		.rma_mask = rom->rma_mask,
 		.key_table = rom->key_table,
 	};
+	/* 24 characters that stay with the chip, as the ROM has them. */
+	pv_hex_encode(sim->mpu->serial, cert + 8, 12);
+	c->serial = sim->mpu->serial;
 	c->generation = sim->setup.generation;
 	c->force_generation = sim->setup.has_generation;
 	c->mailbox_lost = pv_sim_has(sim, PV_SIM_Q_MAILBOX_LOST);
@@ -237,4 +250,10 @@ struct pv_mp *
 pv_sim_mpu_machine(struct pv_sim *sim)
 {
 	return &sim->mpu->machine;
+}
+
+void
+pv_sim_mpu_serial(struct pv_sim *sim, const char *serial)
+{
+	(void)snprintf(sim->mpu->serial, sizeof sim->mpu->serial, "%s", serial);
 }

@@ -6,7 +6,9 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "device/mpu_usb.h"
 #include "sim/internal.h"
+#include "sim/mpu.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,6 +100,10 @@ set_behavior(const struct word *w, struct pv_sim_usb *u, struct pv_error *e)
 		memcpy(u->serial, w->value, sizeof u->serial);
 		return 0;
 	}
+	if (strcmp(w->name, "reserial") == 0) {
+		memcpy(u->reserial, w->value, sizeof u->reserial);
+		return 0;
+	}
 	if (strcmp(w->name, "transfer-size") == 0) {
 		r = pv_parse_u64(
 		    w->value, UINT16_MAX, "--usb: transfer size", &v, e);
@@ -123,6 +129,7 @@ set_behavior(const struct word *w, struct pv_sim_usb *u, struct pv_error *e)
 		return pv_hint(e,
 		    "known: poll=..., address=request|descriptor, "
 		    "overread=short|hang, leave=late|early, serial=TEXT, "
+		    "reserial=TEXT, "
 		    "transfer-size=N");
 	}
 	return 0;
@@ -354,6 +361,16 @@ pv_sim_usb_part(struct pv_sim *sim, const struct pv_sim_usb *opt,
 	p->sim = sim;
 	p->opt = opt;
 	p->random = opt->seed * 0x9e3779b97f4a7c15U + 1;
+	c->vendor = 0x0483;
+	c->product = 0xdf11;
+	c->device = 0x2200;
+	if (sim->mpu != NULL) {
+		c->device = 0x0200;
+		p->mpu = pv_sim_mpu_machine(sim);
+		if (opt->serial[0] != '\0')
+			pv_sim_mpu_serial(sim, opt->serial);
+		return 0;
+	}
 	p->control = (struct pv_dd_control){
 		.ctx = sim,
 		.now_us = do_now,
@@ -371,9 +388,6 @@ pv_sim_usb_part(struct pv_sim *sim, const struct pv_sim_usb *opt,
 	/* 12 characters that stay with the chip, as the ROMs have them. */
 	pv_hex_encode(p->serial, sim->cert + 8, 6);
 	c->serial = opt->serial[0] != '\0' ? opt->serial : p->serial;
-	c->vendor = 0x0483;
-	c->product = 0xdf11;
-	c->device = 0x2200;
 	c->transfer_size =
 	    (uint16_t)(chip->dfu_transfer_size > 0 ? chip->dfu_transfer_size
 						   : 2048);
@@ -404,6 +418,88 @@ pv_sim_usb_part(struct pv_sim *sim, const struct pv_sim_usb *opt,
 	c->leave_early = c->leave_early || opt->leave_early;
 	pv_dd_init(&p->dd, c, &sim->memory, &p->control);
 	return 0;
+}
+
+/* --- transfers --------------------------------------------------------------------- */
+
+/* DFU requests of an STM32MP, counted as those of the others are. */
+static void
+count(struct pv_dd_counts *c, const struct pv_dd_setup *s, enum pv_dd_end end)
+{
+	bool class = (s->type & 0x60U) == 0x20U;
+
+	c->transfers++;
+	if (class && s->request == 1)
+		c->dnload++;
+	else if (class && s->request == 2)
+		c->upload++;
+	else if (class && s->request == 3)
+		c->getstatus++;
+	else
+		c->other++;
+	if (class && s->request == 1 && s->length > 0)
+		c->blocks++;
+	if (end == PV_DD_STALL)
+		c->stalls++;
+}
+
+enum pv_dd_end
+pv_sim_usb_transfer(struct pv_sim_usb_part *p, const struct pv_dd_setup *setup,
+    uint8_t *data, size_t *ret_len)
+{
+	enum pv_dd_end end;
+
+	if (p->mpu == NULL)
+		return pv_dd_transfer(&p->dd, setup, data, ret_len);
+	end = pv_mp_usb_transfer(p->mpu, setup, data, ret_len);
+	count(&p->dd.counts, setup, end);
+	return end;
+}
+
+void
+pv_sim_usb_restart(struct pv_sim_usb_part *p)
+{
+	struct pv_dd_counts counts = p->dd.counts;
+
+	if (p->mpu != NULL) {
+		pv_mp_reset(p->mpu);
+		p->mpu->usb_left = false;
+		return;
+	}
+	pv_sim_start(p->sim);
+	pv_dd_init(&p->dd, &p->config, &p->sim->memory, &p->control);
+	p->dd.counts = counts;
+}
+
+static enum pv_sim_usb_away
+mpu_left(struct pv_sim_usb_part *p)
+{
+	if (!p->mpu->usb_left)
+		return PV_SIM_USB_HERE;
+	p->mpu->usb_left = false;
+	if (p->mpu->stage == PV_MP_DEAD)
+		return PV_SIM_USB_GONE;
+	if (p->opt->reserial[0] != '\0')
+		pv_sim_mpu_serial(p->sim, p->opt->reserial);
+	return PV_SIM_USB_BACK;
+}
+
+enum pv_sim_usb_away
+pv_sim_usb_left(struct pv_sim_usb_part *p)
+{
+	if (p->mpu != NULL)
+		return mpu_left(p);
+	switch (p->dd.gone) {
+	case PV_DD_RESTARTS:
+		pv_sim_usb_restart(p);
+		return PV_SIM_USB_BACK;
+	case PV_DD_RUNS:
+		return PV_SIM_USB_GONE;
+	case PV_DD_STAYS:
+	case PV_DD_HANGS:
+		break;
+	}
+	return PV_SIM_USB_HERE;
 }
 
 /* --- the account --------------------------------------------------------------------- */

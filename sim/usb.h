@@ -19,6 +19,8 @@ struct pv_sim_usb {
 	bool flash_times;   /* erasing and programming take their time */
 	const char *layout; /* memory string of the flash; NULL: from chip */
 	char serial[32];    /* "": from the chip's certificate */
+	char reserial[32];  /* STM32MP: its serial after the first
+			       re-enumeration; "": the same */
 	uint16_t transfer_size; /* 0: from the chip */
 	bool has_poll;
 	enum pv_dd_poll poll;
@@ -40,7 +42,7 @@ PV_MUST_USE int pv_sim_usb_address(
     const char *text, struct pv_sim_usb *u, struct pv_error *e);
 /*
  * "poll=zero,address=descriptor,leave=early,overread=hang,serial=TEXT,
- * transfer-size=N": ways in which parts differ.
+ * reserial=TEXT,transfer-size=N": ways in which parts differ.
  */
 PV_MUST_USE int pv_sim_usb_behavior(
     const char *text, struct pv_sim_usb *u, struct pv_error *e);
@@ -63,6 +65,7 @@ struct pv_sim_usb_part {
 	struct pv_dd dd;
 	struct pv_dd_config config;
 	struct pv_dd_control control;
+	struct pv_mp *mpu;  /* an STM32MP; else NULL, and `dd` is used */
 	bool status_blocks; /* GETSTATUS is answered when the work is done */
 	char serial[32];
 	char flash_map[PV_DD_TEXT], option_map[PV_DD_TEXT];
@@ -75,6 +78,14 @@ struct pv_sim_usb_part {
 PV_MUST_USE int pv_sim_usb_part(struct pv_sim *sim,
     const struct pv_sim_usb *opt, struct pv_sim_usb_part *p,
     struct pv_error *e);
+/* One transfer; m->gone of the part, or usb_left of an STM32MP, tells more. */
+enum pv_dd_end pv_sim_usb_transfer(struct pv_sim_usb_part *p,
+    const struct pv_dd_setup *setup, uint8_t *data, size_t *ret_len);
+/* The reset pin. */
+void pv_sim_usb_restart(struct pv_sim_usb_part *p);
+/* Has it left the bus? It comes back after a moment, or runs a program. */
+enum pv_sim_usb_away { PV_SIM_USB_HERE, PV_SIM_USB_BACK, PV_SIM_USB_GONE };
+enum pv_sim_usb_away pv_sim_usb_left(struct pv_sim_usb_part *p);
 /* A client has gone: keep its counts, write them to the folder. */
 PV_MUST_USE int pv_sim_usb_client_end(
     struct pv_sim_usb_part *p, struct pv_error *e);

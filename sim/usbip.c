@@ -283,12 +283,7 @@ hold_status(const struct server *s, const struct urb *u)
 static void
 restart(struct server *s)
 {
-	struct pv_dd_counts counts = s->part->dd.counts;
-
-	pv_sim_start(s->part->sim);
-	pv_dd_init(&s->part->dd, &s->part->config, &s->part->sim->memory,
-	    &s->part->control);
-	s->part->dd.counts = counts;
+	pv_sim_usb_restart(s->part);
 	s->away_until = pv_now_ms() + RESTART_MS;
 }
 
@@ -296,15 +291,14 @@ restart(struct server *s)
 static bool
 part_left(struct server *s)
 {
-	switch (s->part->dd.gone) {
-	case PV_DD_RESTARTS:
-		restart(s);
+	switch (pv_sim_usb_left(s->part)) {
+	case PV_SIM_USB_BACK:
+		s->away_until = pv_now_ms() + RESTART_MS;
 		return true;
-	case PV_DD_RUNS:
+	case PV_SIM_USB_GONE:
 		s->program = true;
 		return true;
-	case PV_DD_STAYS:
-	case PV_DD_HANGS:
+	case PV_SIM_USB_HERE:
 		break;
 	}
 	return false;
@@ -333,7 +327,7 @@ submit(struct server *s, struct urb *u)
 	if (pv_sim_usb_chance(p, s->opt->stall))
 		return reply_submit(s, u, URB_STALL, 0);
 	hold_status(s, u);
-	end = pv_dd_transfer(&p->dd, &u->setup, s->data, &n);
+	end = pv_sim_usb_transfer(p, &u->setup, s->data, &n);
 	if (end == PV_DD_DONE && n > 0 && u->direction != 0 &&
 	    pv_sim_usb_chance(p, s->opt->shorten))
 		n--;

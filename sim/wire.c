@@ -130,7 +130,10 @@ check_timeout(struct pv_wire *w, int64_t t)
 	    !w->part->mid_frame(w->part->ctx))
 		return;
 	w->now += limit;
-	w->part->reset(w->part->ctx);
+	if (w->part->expired != NULL)
+		w->part->expired(w->part->ctx);
+	else
+		w->part->reset(w->part->ctx);
 	spend_busy(w);
 }
 

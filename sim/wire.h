@@ -59,7 +59,9 @@ struct pv_wire_part {
 	int64_t (*busy_ns)(void *ctx);
 	bool (*synced)(void *ctx);
 	bool (*mid_frame)(void *ctx);
-	void (*reset)(void *ctx); /* a time-out of it, or has_reset */
+	void (*reset)(void *ctx); /* its pin was pulled */
+	/* The byte time-out ran out; NULL: that resets it. */
+	void (*expired)(void *ctx);
 	/*
 	 * NULL, or the time-out that holds now on a line that takes its time;
 	 * 0: that of the configuration.

@@ -11,6 +11,10 @@ usage: stm32mp.py blob CERT CHIP OUT [--secrets FILE] [--rma N] [--flip N]
        stm32mp.py load TTY IMAGE           sync, download, start; expect ACK
        stm32mp.py ssp TTY IMAGE MAKER...   the three boots; MAKER CERT BLOB
                                            makes the blob
+       stm32mp.py uboot TTY IMAGE FIP      ROM and TF-A, until U-Boot is there
+       stm32mp.py flash TTY LAYOUT         the layout and its files, to U-Boot
+       stm32mp.py read TTY ID SIZE OUT     read a partition
+       stm32mp.py burn TTY FILE            an OTP structure
 """
 import argparse
 import hashlib
@@ -246,6 +250,75 @@ def do_ssp(argv):
     sys.exit("boot 3: phase %02x %s" % (phase[0], phase[2].decode().strip()))
 
 
+def do_uboot(argv):
+    line = Line(argv[0])
+    load(line, argv[1])
+    phase = line.phase()
+    if phase[0] != 3:
+        sys.exit("TF-A asks for phase %02x" % phase[0])
+    with open(argv[2], "rb") as f:
+        line.download(f.read())
+    line.start()
+    print("U-Boot asks for phase %02x" % line.phase()[0])
+
+
+def do_flash(argv):
+    line = Line(argv[0])
+    with open(argv[1], "rb") as f:
+        text = f.read()
+    line.download(text)
+    line.start()
+    files = {}
+    for row in text.decode().splitlines():
+        column = [c for c in row.split("\t") if c]
+        if len(column) > 6 and not row.startswith("#"):
+            files[int(column[1], 0)] = column[6]
+    while True:
+        phase = line.phase()
+        print("phase %02x %s" % (phase[0], phase[2].decode()))
+        if phase[0] == 0xFF:
+            sys.exit(1)
+        if phase[0] == 0xFE:
+            break
+        name = os.path.join(os.path.dirname(argv[1]), files[phase[0]])
+        with open(name, "rb") as f:
+            line.download(f.read())
+        line.start()
+    if len(argv) > 2 and argv[2] == "stay":
+        return
+    line.start()
+
+
+def do_read(argv):
+    line = Line(argv[0])
+    part, size, out = int(argv[1], 0), int(argv[2], 0), b""
+    for at in range(0, size, 256):
+        n = min(256, size - at)
+        line.command(0x12)
+        line.frame(bytes([part]) + struct.pack(">I", at), "offset")
+        line.send([n - 1, 0x100 - n])
+        line.ack("size")
+        out += line.take(n)
+    with open(argv[3], "wb") as f:
+        f.write(out)
+
+
+def do_burn(argv):
+    line = Line(argv[0])
+    with open(argv[1], "rb") as f:
+        data = f.read()
+    for i in range(0, len(data), 256):
+        part = data[i:i + 256]
+        line.command(0x31)
+        line.frame(struct.pack(">I", 0xF2 << 24 | i // 256), "packet")
+        line.frame(bytes([len(part) - 1]) + part, "data")
+    line.start(0xF2)
+
+
+VERBS = {"uboot": do_uboot, "flash": do_flash, "read": do_read,
+         "burn": do_burn}
+
+
 def main():
     verb, argv = sys.argv[1], sys.argv[2:]
     if verb == "blob":
@@ -256,6 +329,8 @@ def main():
         load(Line(argv[0]), argv[1])
     elif verb == "ssp":
         do_ssp(argv)
+    elif verb in VERBS:
+        VERBS[verb](argv)
     else:
         sys.exit(__doc__)
 
