@@ -9,6 +9,7 @@
 #include "crypto/pem.h"
 #include "crypto/rand.h"
 #include "crypto/sigkey.h"
+#include <provisor/secret.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -131,10 +132,20 @@ int
 pv_mcuboot_open_wrap(struct pv_app *app, const char *key,
     struct pv_secret **ret_key, struct pv_error *e)
 {
-	/* 16 bytes, or else 32: the message is then about these. */
-	if (pv_open_aes(app, key, 16, ret_key, NULL) == 0)
-		return 0;
-	return pv_open_aes(app, key, 32, ret_key, e);
+	int r;
+
+	/* Tokens give out keys of 16 bytes only (pv_hsm_key_source). */
+	if (pv_hsm_is_uri(key) ||
+	    pv_secret_read_file(key, 16, ret_key, NULL) != 0) {
+		r = pv_open_aes(
+		    app, key, pv_hsm_is_uri(key) ? 16 : 32, ret_key, e);
+		return r != PV_E_MALFORMED
+			   ? r
+			   : pv_fail(e, PV_E_MALFORMED,
+				 "'%s': a wrapping key has 16 or 32 raw bytes",
+				 key);
+	}
+	return 0;
 }
 
 static int

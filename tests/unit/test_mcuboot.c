@@ -37,8 +37,8 @@ top(const char *path)
 	const char *dir = getenv("TOP");
 
 	n = (n + 1) % 4;
-	(void)snprintf(full[n], sizeof(full[n]), "%s/%s",
-	    dir == NULL ? "." : dir, path);
+	(void)snprintf(
+	    full[n], sizeof(full[n]), "%s/%s", dir == NULL ? "." : dir, path);
 	return full[n];
 }
 
@@ -122,8 +122,8 @@ test_areas(void **state)
 	    0);
 	assert_int_equal(pv_mcuboot_header_decode(data, len, &h, &e), 0);
 	at = h.hdr_size + h.img_size;
-	assert_int_equal(pv_mcuboot_tlvs_decode(
-			     data + at, len - at, h.protect_size, &t, &e),
+	assert_int_equal(
+	    pv_mcuboot_tlvs_decode(data + at, len - at, h.protect_size, &t, &e),
 	    0);
 	assert_int_equal(pv_mcuboot_validate(&h, &t, false, &e), 0);
 	assert_int_equal(t.size, len - at);
@@ -169,10 +169,14 @@ test_trailer(void **state)
 		    "20002de15d29410b8d77679c110f1f8a" },
 		{ { .align = 8, .overwrite_only = true }, 32, 0,
 		    "77c295f360d2ef7f3552500f2cb67980" },
-		{ { .align = 8, .max_sectors = 1, .encrypted = true,
+		{ { .align = 8,
+		      .max_sectors = 1,
+		      .encrypted = true,
 		      .save_enctlv = 113 },
 		    312, 24, "77c295f360d2ef7f3552500f2cb67980" },
-		{ { .st = true, .stirot = true, .align = 16,
+		{ { .st = true,
+		      .stirot = true,
+		      .align = 16,
 		      .overwrite_only = true },
 		    32, 0, "77c295f360d2ef7f3552500f2cb67980" },
 		{ { .st = true, .primary_only = true, .align = 16 }, 16, 0,
@@ -259,8 +263,8 @@ test_signature_forms(void **state)
 	    "3e79e7fb510221007ce7dcc359d91970a8a5d2e6e6ee478abc6e3d2a83de99fb"
 	    "749ffb2db89cfef9");
 	body[70] ^= 1;
-	assert_int_equal(pv_mcuboot_sig_decode(
-			     PV_SIG_ECDSA_P256, body, 71, back, &m, &e),
+	assert_int_equal(
+	    pv_mcuboot_sig_decode(PV_SIG_ECDSA_P256, body, 71, back, &m, &e),
 	    PV_E_MALFORMED);
 }
 
@@ -297,8 +301,7 @@ worked_open(struct worked *w, const char *flavor)
 	memset(w, 0, sizeof(*w));
 	w->rng.fill = given;
 	w->p.rng = &w->rng;
-	assert_int_equal(
-	    pv_mcuboot_flavor_find(flavor, &w->p.flavor, &e), 0);
+	assert_int_equal(pv_mcuboot_flavor_find(flavor, &w->p.flavor, &e), 0);
 	w->p.magic = w->p.flavor->magic;
 	w->p.hdr_size = 32;
 	w->p.pad_header = true;
@@ -313,14 +316,14 @@ worked_open(struct worked *w, const char *flavor)
 	assert_int_equal(pv_sigkey_signer(top(GOLDEN "test-only-sign.pem"),
 			     NULL, &w->signer, &e),
 	    0);
-	assert_int_equal(pv_pubkey_from_spki(w->signer.spki,
-			     w->signer.spki_len, &w->pub, &e),
+	assert_int_equal(pv_pubkey_from_spki(
+			     w->signer.spki, w->signer.spki_len, &w->pub, &e),
 	    0);
 	w->p.sigs[0].pub = w->pub;
 	w->p.sigs[0].signer = &w->signer;
 	w->p.n_sigs = 1;
-	assert_int_equal(pv_enckey_read(top(GOLDEN "test-only-enc.pem"), NULL,
-			     &w->enc, &e),
+	assert_int_equal(
+	    pv_enckey_read(top(GOLDEN "test-only-enc.pem"), NULL, &w->enc, &e),
 	    0);
 	w->to.key = w->enc;
 }
@@ -396,9 +399,8 @@ test_enc_entry(void **state)
 	(void)state;
 	worked_open(&w, NULL);
 	assert_int_equal(given(NULL, "aes", aes, 16, &e), 0);
-	assert_int_equal(pv_mcuboot_enc_seal(
-			     &w.to, &w.rng, aes, sizeof(aes), body, &e),
-	    0);
+	assert_int_equal(
+	    pv_mcuboot_enc_seal(&w.to, &w.rng, aes, sizeof(aes), body, &e), 0);
 	assert_hex(body, 113,
 	    "0432eb1dfa3983a190c0eed21ab613f4e6529947cbf29c67f66576e269a4c534"
 	    "fd40f302adb55f20d10d3219385b9df1934667cb4f775a180c2ea27be2798656"
