@@ -195,7 +195,7 @@ run_export_public(
 	char *output = NULL, *pem = NULL;
 	struct pv_hsm *hsm = NULL;
 	const char **args = NULL;
-	uint8_t der[256];
+	uint8_t der[PV_SPKI_MAX];
 	size_t len = sizeof(der);
 	int r;
 	struct poptOption table[] = {

@@ -85,10 +85,19 @@ token_oaep(void *ctx, const uint8_t in[256], uint8_t *out, size_t *len,
 	const struct opener *o = ctx;
 	CK_MECHANISM mech = { .mechanism = CKM_RSA_X_509 };
 	uint8_t em[256];
+	uint8_t modulus[256];
+	size_t m = sizeof(modulus);
 	CK_ULONG n = sizeof(em);
 	CK_RV rv;
 	int r;
 
+	/* A number at or above the modulus is none of this key, and tokens
+	 * have no code for that. */
+	rv = pv_attr_bytes(o->hsm, o->key, CKA_MODULUS, modulus, &m);
+	if (rv == CKR_OK &&
+	    (m != sizeof(modulus) || memcmp(in, modulus, m) >= 0))
+		return pv_fail(e, PV_E_VERIFY,
+		    "the image key was not encrypted to this RSA key");
 	rv = o->hsm->f->C_DecryptInit(o->hsm->session, &mech, o->key);
 	if (rv == CKR_OK)
 		rv = o->hsm->f->C_Decrypt(
