@@ -6,12 +6,14 @@
 #include "formats/adac.h"
 #include "formats/certificate.h"
 #include "formats/license.h"
+#include "formats/license_ssp.h"
 #include "formats/obk.h"
 #include "formats/options_csv.h"
 #include "formats/perso_name.h"
 #include "formats/signature.h"
 #include "formats/smi.h"
 #include "formats/stm32_image.h"
+#include "cmd/session.h"
 #include "cmd/sfi.h"
 #include "cmd/ssp.h"
 #include "image/mcuboot.h"
@@ -220,6 +222,20 @@ show(struct pv_subject *s, struct pv_error *e)
 	return r;
 }
 
+/* Formats whose nouns show them; then those of the table. */
+static int
+show_own(struct pv_subject *s, struct pv_error *e)
+{
+	if (begins(s, PV_SFI_MAGIC))
+		return pv_sfi_inspect_file(s->app, s->path, e);
+	if (begins(s, PV_SSP_MAGIC))
+		return pv_ssp_inspect_file(s->app, s->path, e);
+	if (s->data != NULL && pv_ssp_license_is(s->data, (size_t)s->size))
+		return pv_license_ssp_inspect(
+		    s->app, s->path, s->data, (size_t)s->size, e);
+	return show(s, e);
+}
+
 int
 pv_inspect_file(struct pv_app *app, const char *path, struct pv_error *e)
 {
@@ -227,10 +243,7 @@ pv_inspect_file(struct pv_app *app, const char *path, struct pv_error *e)
 	int r = open_subject(&s, e);
 
 	if (r == 0)
-		r = begins(&s, PV_SFI_MAGIC) ? pv_sfi_inspect_file(app, path, e)
-		    : begins(&s, PV_SSP_MAGIC)
-			? pv_ssp_inspect_file(app, path, e)
-			: show(&s, e);
+		r = show_own(&s, e);
 	free(s.data);
 	return r;
 }

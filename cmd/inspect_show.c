@@ -13,6 +13,7 @@
 #include "formats/signature.h"
 #include "formats/smi.h"
 #include <provisor/image.h>
+#include <provisor/ssp.h>
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -133,6 +134,23 @@ pv_show_obk(struct pv_subject *s, struct pv_error *e)
 	return r;
 }
 
+/*
+ * On STM32MP1 the id is 3 digits of the chip, 2 of the security counter, a 0
+ * and 2 of ST's key (formats/certificate.md).
+ */
+static void
+show_product(struct pv_subject *s, const char *id)
+{
+	enum pv_ssp_chip chip;
+
+	if (!pv_ssp_chip_of_product(id, &chip) || id[5] != '0' ||
+	    strspn(id, "0123456789ABCDEF") != 8)
+		return;
+	put(s, "chip", "chip", "%s", pv_ssp_chip_name(chip));
+	put(s, "security_counter", "security counter", "%.2s", id + 3);
+	put(s, "st_key", "ST's key", "%.2s", id + 6);
+}
+
 int
 pv_show_certificate(struct pv_subject *s, struct pv_error *e)
 {
@@ -143,6 +161,7 @@ pv_show_certificate(struct pv_subject *s, struct pv_error *e)
 		return r;
 	title(s, "chip certificate");
 	put(s, "product_id", "product id", "%s", c.product_id);
+	show_product(s, c.product_id);
 	put_hex(
 	    s, "public_key", "public key", c.public_key, sizeof(c.public_key));
 	put_hex(s, "signature", "signature", c.signature, sizeof(c.signature));

@@ -97,6 +97,8 @@ pv_license_ssp_inspect(struct pv_app *app, const char *path,
 	inspect_text(app, &l);
 	pv_say(app, "%s\n", pv_license_label(pv_ssp_license_profile(&l)));
 	o = pv_json_new_object();
+	pv_json_set_str(o, "file", path);
+	pv_json_set_str(o, "format", "license");
 	inspect_json(o, &l);
 	return pv_out_json(app, o, e);
 }

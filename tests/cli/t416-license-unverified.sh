@@ -69,6 +69,17 @@ expect 0 "tag valid under the chip's key, nonce of the campaign" \
 expect 4 'did not issue this license' 'the license of another chip' -- provisor \
 	license verify "$T/l2" --campaign open --certificate "$T/c1"
 
+expect 0 'security counter +02' 'inspect reads the product id' -- \
+	provisor inspect "$T/c1"
+expect 0 '"chip":"stm32mp15","security_counter":"02","st_key":"0A"' 'as JSON, too' -- \
+	provisor --json inspect "$T/c1"
+expect 0 "type +SSP\\. +profile 'ssp', static" 'inspect knows the license' -- \
+	provisor inspect "$T/l1"
+expect 0 '"format":"license","profile":"ssp"' 'as JSON, too' -- \
+	provisor --json inspect "$T/l1"
+expect 3 'reading license|none of the formats' 'and one cut short' -- sh -c \
+	"head -c 135 $T/l1 >$T/short; provisor inspect $T/short"
+
 # --- what is checked all the same
 PRODUCT=5010200A chip "$T/mp13" other
 expect 4 "for product '5010200A', campaign 'open' is for '5000200A'" \
