@@ -39,7 +39,8 @@ for off in 3 20 60 80 130; do
 	expect 4 'product|public key|not signed' "byte $off changed" -- \
 		issue "$T/flip" "$T/x"
 done
-for f in point-off-curve point-zero; do
+for f in point-off-curve point-zero point-secp256k1 point-brainpool \
+	point-past-field; do
 	expect 4 'public key of the chip certificate' "$f" -- \
 		issue "$TOP/fixtures/corrupt/certificate/$f.bin" "$T/x"
 done

@@ -135,4 +135,30 @@ expect 2 'jsonl or csv' "an unknown format" -- \
 	provisor ledger export --format xml
 expect 0 'spring +operational +20 +2 +18' "report" -- provisor ledger report
 expect 0 '"issued":"2"' "report as JSON" -- provisor --json ledger report
+
+# --- ten licenses later: the token's store, the ledger, and the right ones again
+rm -rf "$H" "$T/tokens"/* "$T/nonce"
+softhsm2-util --init-token --free --label oem --pin 271828 --so-pin 314159 \
+	>/dev/null
+campaign spring 20 >/dev/null 2>&1 || fail "campaign create, the third"
+cp -R "$T/tokens" "$T/tokens.ten"
+save before
+for i in 11 12 13 14 15 16 17 18 19 20; do
+	chip "$T/c$i" ca
+	issue $i >"$T/out" 2>&1 || fail "license for chip $i"
+done
+save after
+mv "$T/tokens" "$T/tokens.now"
+cp -R "$T/tokens.ten" "$T/tokens"
+expect 5 'token is an older copy: it has noted entry 1 .*entry 21' \
+	"the token of ten licenses ago" -- issue 1
+mkdir "$T/tokens.gone" && mv "$T/tokens"/* "$T/tokens.gone/"
+cp -R "$T/tokens.now"/* "$T/tokens/"
+restore before
+expect 5 'older copy: it ends at entry 1 .*noted entry 21' \
+	"the ledger of ten licenses ago" -- issue 1
+restore after
+expect 0 'license no. 11 of 20' "the newest of both go on" -- issue 1
+expect 0 '11 of 20 licenses issued, 0 burnt' "and nothing was lost" -- \
+	provisor ledger verify
 done_testing

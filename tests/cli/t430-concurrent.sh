@@ -54,7 +54,8 @@ refused=$(cat "$T"/x?? | grep -cx 5)
 numbers=$(cat "$T"/o?? | sed -n 's/.*"number":"\([0-9]*\)".*/\1/p' |
 	sort -n | uniq | wc -l)
 cat "$T"/x?? | sort | uniq -c >"$T/out"; cat "$T"/o?? | grep -v number | sort | uniq -c >>"$T/out"
-# A server that falls over may burn a number each time, and issues none twice.
+# A server that falls over may burn the one number that was under way, each
+# time, and issues none twice (formats/ledger.md, section 9).
 lost=0
 if [ "${KIND:-}" = postgres ] && [ "$issued" -lt 50 ] && [ "$issued" -ge 48 ]; then
 	lost=$((50 - issued))

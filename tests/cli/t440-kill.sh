@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # 'license issue' killed at every call that changes a file, one after the
 # other, then asked again: no number is issued twice, none past the limit, at
-# most one is burnt per kill, and ledger and token agree afterwards.
+# most one is burnt per kill, and ledger and token agree afterwards. Between two
+# such calls nothing durable happens, so these are all the states that a kill
+# at any call can leave; KILL_ALL=1 ('make heavy') kills at any call all the same.
 #
 # The kills begin after the login. SoftHSM rewrites its own token.object in
 # place at every login, and a process that dies within that write takes the
@@ -16,14 +18,23 @@ fi
 need strace
 token
 ca ca
-campaign spring 400 >/dev/null 2>&1 || fail "campaign create"
+campaign spring ${KILL_ALL:+2}400 >/dev/null 2>&1 || fail "campaign create"
 
-CALLS=write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink
+CALLS=write,writev,pwrite64,pwritev,fsync,fdatasync,ftruncate,fallocate
+CALLS=$CALLS,rename,renameat,renameat2,unlink,unlinkat,link,linkat,mkdir
+CALLS=$CALLS,fchmod,fchown,openat,flock
 [ -z "${KIND:-}" ] || CALLS=$CALLS,sendto,recvfrom
+[ -z "${KILL_ALL:-}" ] || CALLS=all
 
-issue() { # FILE-OF-CHIP, OUTPUT
-	provisor --json license issue --campaign spring --certificate "$1" \
-		-o "$2" 2>&1
+issue() { # FILE-OF-CHIP, OUTPUT, [CAMPAIGN]
+	provisor --json license issue --campaign "${3:-spring}" \
+		--certificate "$1" -o "$2" 2>&1
+}
+killed_at() { # CALL, WHICH, CHIP, OUTPUT, CAMPAIGN
+	strace -f -o /dev/null -e trace="$1" \
+		-e inject="$1:signal=KILL:when=$2" \
+		provisor --json license issue --campaign "$5" \
+		--certificate "$3" -o "$4" </dev/null
 }
 number() {
 	sed -n 's/.*"number":"\([0-9]*\)".*/\1/p'
@@ -43,10 +54,12 @@ strace -f -y -o "$T/count" -e trace=$CALLS provisor --json license issue \
 	--campaign spring --certificate "$T/c0" -o "$T/l0" >/dev/null 2>&1
 # One line for each call after the login: its name, and which of that name it
 # is, since strace counts each kind of call by itself.
-awk '{
+awk -v all="${KILL_ALL:-}" '{
 	if (!match($0, /[a-z0-9]+\(/)) next
 	name = substr($0, RSTART, RLENGTH - 1)
 	seen[name]++
+	# Of these only the ones that make or empty a file.
+	if (name == "openat" && !all && !/O_CREAT|O_TRUNC/) next
 	if ($0 ~ /token\.object/) { n = 0; next }
 	points[++n] = name " " seen[name]
 } END { for (i = 1; i <= n; i++) print points[i] }' "$T/count" >"$T/points"
@@ -61,10 +74,7 @@ bad=0
 while read -r name when; do
 	n=$((n + 1))
 	chip "$T/c$n" ca
-	strace -f -o /dev/null -e trace="$name" \
-		-e inject="$name:signal=KILL:when=$when" \
-		provisor --json license issue --campaign spring \
-		--certificate "$T/c$n" -o "$T/l$n" >"$T/first" 2>&1 </dev/null ||
+	killed_at "$name" "$when" "$T/c$n" "$T/l$n" spring >"$T/first" 2>&1 ||
 		kills=$((kills + 1))
 	issue "$T/c$n" "$T/l$n" >"$T/again" </dev/null
 	if ! grep -q '"number"' "$T/again"; then
@@ -102,4 +112,25 @@ else
 fi
 expect 0 'chain intact, signatures valid, token anchor agrees' \
 	"ledger and token agree" -- provisor ledger verify
+
+# --- at the limit: a small budget, killed until it is used up
+campaign edge 5 >/dev/null 2>&1 || fail "campaign edge"
+: >"$T/edge"
+n=0
+tail -n 30 "$T/points" >"$T/some"
+while read -r name when && [ $n -lt 12 ]; do
+	n=$((n + 1))
+	killed_at "$name" "$when" "$T/c$n" "$T/e$n" edge >"$T/first" 2>&1
+	issue "$T/c$n" "$T/e$n" edge >"$T/again" </dev/null
+	echo "$? $(number <"$T/again")" >>"$T/edge"
+done <"$T/some"
+sed 's/^/# /' "$T/edge"
+expect 0 '' "no other answers than a license and 'used up'" -- \
+	sh -c "! grep -Evq '^(0 [1-5]|5 )\$' '$T/edge'"
+expect 0 '^5 $' "and the budget was used up" -- cat "$T/edge"
+sed -n 's/^0 //p' "$T/edge" | sort | uniq -d >"$T/out"
+if [ -s "$T/out" ]; then fail "a number twice"; else pass "none twice"; fi
+expect 0 'edge: [1-5] of 5 licenses issued' "nothing past the limit" -- \
+	provisor ledger verify
+expect 0 '5 of 5 spent, 0 left' "all five" -- provisor campaign show edge
 done_testing

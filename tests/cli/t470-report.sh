@@ -74,6 +74,9 @@ if [ -n "$browser" ]; then
 	expect 0 'written to file' 'a browser draws it' -- draw page.html
 	not_ok 'without a word on its console' -- \
 		grep -E 'CONSOLE|Refused to' out
+	# That word would be seen.
+	echo '<!DOCTYPE html><script>console.error("heard")</script>' >loud.html
+	expect 0 'CONSOLE.*heard' 'which is listened to' -- draw loud.html
 	printf '<!DOCTYPE html><title>x</title>' >blank.html
 	expect 0 'written to file' 'and an empty page' -- draw blank.html
 	ok 'which is another picture' -- test "$(wc -c <page.html.png)" \
