@@ -8,8 +8,8 @@
  *
  * Errors: PV_E_TIMEOUT (silent), PV_E_NACK (refused), PV_E_DEVICE (answers
  * that make no sense, an abort, another device), PV_E_LINK (gone),
- * PV_E_UNSUPPORTED (not what this stage can do), PV_E_INTERRUPTED. `e` must
- * be given.
+ * PV_E_UNSUPPORTED (not what this stage can do), PV_E_INTERRUPTED. An abort has
+ * vendor_code 0x5f. `e` must be given.
  */
 #ifndef PROVISOR_MPU_H
 #define PROVISOR_MPU_H

@@ -40,6 +40,7 @@ aborted(struct mu *m, const char *what, struct pv_error *e)
 	m->aborted = true;
 	(void)pv_us_fail(&m->u, PV_E_DEVICE, e,
 	    "the device aborted after %s (0x5F): it cannot go on", what);
+	e->vendor_code = ABORT;
 	return pv_hint(e, "reset the chip into serial boot, then try again");
 }
 

@@ -17,6 +17,7 @@
 #define T_SYNC_FIRST  100
 #define T_SYNC_SECOND 1000
 #define SYNC_JUNK     1024U /* bytes that are neither ACK nor NACK */
+#define GET_PHASE     0x03  /* AN5275: STM32MP only */
 
 /* ACK, NACK, or 0 after the time. Everything else is skipped (stray 0x00). */
 static int
@@ -183,6 +184,16 @@ identify(struct pv_usart *u, struct pv_error *e)
 	int r;
 
 	for (i = 0; i < sizeof(ask) / sizeof(ask[0]); i++) {
+		/* AN3155 knows no Get Phase; the rest differs, too. */
+		if (i == 1 && memchr(u->info.opcodes, GET_PHASE,
+				  u->info.n_opcodes) != NULL) {
+			(void)pv_us_fail(u, PV_E_UNSUPPORTED, e,
+			    "the chip is an STM32MP (it has Get Phase)");
+			return pv_hint(e,
+			    "it takes .ssp packages and FlashLayouts: "
+			    "'provisor push'; 'provisor device info' shows its "
+			    "stage");
+		}
 		if (i == 1 && !pv_usart_has(u, PV_OP_GET_VERSION))
 			continue;
 		for (attempt = 1;; attempt++) {
