@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor device: look at, read and program a chip in its bootloader. */
 #include "cmd/device.h"
+#include "cmd/mpu.h"
 #include "cmd/nouns.h"
 
 #include "base/file.h"
@@ -181,9 +182,16 @@ run_info(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	int r;
 
 	r = pv_options(app, table, argc, argv, 0, 0, &args, e);
+	if (r == 0 && pv_mpu_target_is(&to))
+		return pv_device_info_mpu(app, &to, e);
 	to.force = 1; /* a map that does not parse is worth showing */
 	if (r == 0)
 		r = pv_target_open(app, &to, PV_TARGET_USB, &t, e);
+	/* A serial line tells by its list of commands. */
+	if (r == PV_E_UNSUPPORTED && !pv_target_is_usb(to.port)) {
+		pv_error_clear(e);
+		return pv_device_info_mpu(app, &to, e);
+	}
 	if (r != 0)
 		return r;
 	if (t.dfu != NULL) {
@@ -607,6 +615,15 @@ const struct pv_verb pv_verbs_device[] = {
 	    "provisor device unprotect --sectors all --port "
 	    "usart:/dev/ttyUSB0",
 	    pv_device_unprotect },
+	{ "device", "otp",
+	    "(read | write WORD=VALUE...) " PV_TARGET_SYNOPSIS
+	    " [--fsbl FILE --fip FILE] [-o FILE] [--all] [--lock] [--dry-run] "
+	    "[--yes-irreversible]",
+	    "show the OTP words of an STM32MP, or burn some of them",
+	    "provisor device otp read --port dfu --fsbl tf-a.stm32 --fip "
+	    "fip.bin\n"
+	    "provisor device otp write 60=0x12345678 --port dfu --dry-run",
+	    pv_device_otp },
 	{ "device", "go", "ADDR " PV_TARGET_SYNOPSIS,
 	    "start the program at an address",
 	    "provisor device go 0x08000000 --port usart:/dev/ttyUSB0", run_go },

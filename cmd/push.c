@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor push: the station's one command. */
 #include "cmd/device.h"
+#include "cmd/mpu.h"
 #include "cmd/push.h"
 #include "cmd/nouns.h"
 #include "cmd/sfi.h"
 
 #include "base/clock.h"
+#include "formats/flashlayout.h"
 #include <provisor/signature.h>
+#include <provisor/ssp.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +25,20 @@ ends_with(const char *text, const char *end)
 	return n >= k && strcmp(text + n - k, end) == 0;
 }
 
+/* The first bytes of a file; none when it cannot be read. */
+static size_t
+first_bytes(const char *path, uint8_t *data, size_t cap)
+{
+	FILE *f = fopen(path, "re");
+	size_t n = 0;
+
+	if (f != NULL) {
+		n = fread(data, 1, cap, f);
+		(void)fclose(f);
+	}
+	return n;
+}
+
 /*
  * By content. A package whose first bytes are damaged is still a package to
  * who named it so, or gave it a license.
@@ -29,18 +46,76 @@ ends_with(const char *text, const char *end)
 static void
 find_kind(struct pv_push *p)
 {
-	p->kind = pv_install_is_package(p->file) || p->campaign != NULL ||
-			  p->license_file != NULL || ends_with(p->file, ".sfi")
-		      ? PV_PUSH_INSTALL
-		      : PV_PUSH_PLAIN;
+	uint8_t head[4096];
+	size_t n = first_bytes(p->file, head, sizeof(head));
+
+	if (pv_ssp_is(head, n) || ends_with(p->file, ".ssp"))
+		p->kind = PV_PUSH_SSP;
+	else if (pv_install_is_package(p->file) || ends_with(p->file, ".sfi"))
+		p->kind = PV_PUSH_INSTALL;
+	else if (ends_with(p->file, ".tsv") || pv_layout_detect(head, n))
+		p->kind = PV_PUSH_LAYOUT;
+	else if (p->loader != NULL)
+		p->kind = PV_PUSH_SSP;
+	else
+		p->kind = p->campaign != NULL || p->license_file != NULL
+			      ? PV_PUSH_INSTALL
+			      : PV_PUSH_PLAIN;
+}
+
+/* What goes with a .ssp or a layout, and what does not. */
+static int
+check_mpu_options(const struct pv_push *p, struct pv_error *e)
+{
+	bool mpu = p->kind == PV_PUSH_SSP || p->kind == PV_PUSH_LAYOUT;
+
+	if (!mpu && (p->loader != NULL || p->fsbl != NULL || p->fip != NULL))
+		return pv_fail(e, PV_E_USAGE,
+		    "--loader, --fsbl and --fip are for STM32MP chips: '%s' is "
+		    "neither a .ssp package nor a FlashLayout",
+		    p->file);
+	if (!mpu)
+		return 0;
+	if (p->kind == PV_PUSH_LAYOUT &&
+	    (p->campaign != NULL || p->license_file != NULL ||
+		p->loader != NULL || p->fsbl != NULL || p->fip != NULL))
+		return pv_fail(e, PV_E_USAGE,
+		    "a FlashLayout takes no --campaign, --license, --loader, "
+		    "--fsbl or --fip: its lines name the images");
+	if (p->go || p->only_changed || p->signer_key != NULL ||
+	    p->campaign_key != NULL || (p->read_back && p->kind == PV_PUSH_SSP))
+		return pv_fail(e, PV_E_USAGE,
+		    "--go, --only-changed, --campaign-key and "
+		    "--require-signature are not for STM32MP chips, "
+		    "--read-back is for a FlashLayout only");
+	if (p->kind == PV_PUSH_SSP && p->campaign == NULL &&
+	    p->license_file == NULL) {
+		(void)pv_fail(e, PV_E_USAGE,
+		    "'%s' is a .ssp package and needs a license", p->file);
+		return pv_hint(e,
+		    "--campaign NAME issues one, --license FILE takes one that "
+		    "was issued");
+	}
+	if (p->kind == PV_PUSH_SSP && p->loader == NULL) {
+		(void)pv_need(e, p->loader, "--loader");
+		return pv_hint(e,
+		    "--loader is TF-A built for secret provisioning, such as "
+		    "tf-a-stm32mp157c-dk2-ssp.stm32");
+	}
+	return p->dry_run ? 0 : pv_need(e, p->to.port, "--port");
 }
 
 static int
 check_options(const struct pv_push *p, struct pv_error *e)
 {
+	int r;
+
 	if (p->campaign != NULL && p->license_file != NULL)
 		return pv_fail(e, PV_E_USAGE,
 		    "--campaign and --license exclude each other");
+	r = check_mpu_options(p, e);
+	if (r != 0 || p->kind == PV_PUSH_SSP || p->kind == PV_PUSH_LAYOUT)
+		return r;
 	if (p->campaign_key != NULL && p->license_file == NULL)
 		return pv_fail(e, PV_E_USAGE,
 		    "--campaign-key goes with --license; a campaign knows its "
@@ -273,6 +348,9 @@ run_push(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "the signature of the package (default: FILE.sig)",
 		    "FILE" },
 		PV_OPT_UNVERIFIED(app),
+		{ "loader", 0, POPT_ARG_STRING, &p.loader, 0,
+		    ".ssp: TF-A built for secret provisioning", "FILE" },
+		PV_OPT_CHAIN(p.fsbl, p.fip),
 		{ "dry-run", 0, POPT_ARG_NONE, &p.dry_run, 0,
 		    "say what would be done, change and spend nothing", NULL },
 		{ "go", 0, POPT_ARG_NONE, &p.go, 0,
@@ -289,6 +367,10 @@ run_push(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	r = check_options(&p, e);
 	if (r != 0)
 		return r;
+	if (p.kind == PV_PUSH_SSP)
+		return pv_push_ssp(&p, e);
+	if (p.kind == PV_PUSH_LAYOUT)
+		return pv_push_layout(&p, e);
 	r = p.dry_run ? dry_run(&p, e) : push(&p, e);
 	if (r == 0 && !p.dry_run)
 		r = pv_push_passed(&p, e);
@@ -302,13 +384,18 @@ const struct pv_verb pv_verbs_push[] = {
 	{ "push", NULL,
 	    "FILE --port PORT [--campaign NAME | --license FILE] "
 	    "[--campaign-key PEM] [--require-signature PEM] "
-	    "[--signature FILE] [--chip CHIP] [LINE-OPTIONS] "
+	    "[--signature FILE] [--loader FILE] [--fsbl FILE --fip FILE] "
+	    "[--chip CHIP] [LINE-OPTIONS] "
 	    "[--only-changed] [--read-back] "
 	    "[--accept-unverified-certificate] [--dry-run] [--go]",
-	    "program a chip: a .sfi package with a license, or a plain image",
+	    "program a chip: a .sfi or .ssp package with a license, a "
+	    "FlashLayout, or a plain image",
 	    "provisor push app.sfi --port usart:/dev/ttyUSB0 --campaign "
 	    "spring\n"
-	    "provisor push app.elf --port usart:/dev/ttyUSB0 --go",
+	    "provisor push app.elf --port usart:/dev/ttyUSB0 --go\n"
+	    "provisor push keys.ssp --loader tf-a-ssp.stm32 --port dfu "
+	    "--campaign mp15\n"
+	    "provisor push FlashLayout_sdcard.tsv --port dfu",
 	    run_push },
 	{ 0 },
 };

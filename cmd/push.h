@@ -12,7 +12,11 @@
 enum pv_push_kind {
 	PV_PUSH_PLAIN,
 	PV_PUSH_INSTALL,
+	PV_PUSH_SSP,	/* push_ssp.c */
+	PV_PUSH_LAYOUT, /* push_layout.c */
 };
+
+struct pv_mpu_target;
 
 /* What became of the license; numbers are spent by campaigns only. */
 struct pv_push_license {
@@ -35,6 +39,7 @@ struct pv_push {
 	const char *campaign, *license_file, *campaign_key;
 	const char *signer_key, *signature_file; /* --require-signature */
 	int dry_run, go, only_changed, read_back;
+	const char *loader, *fsbl, *fip; /* STM32MP */
 
 	enum pv_push_kind kind;
 	const char *step;
@@ -57,6 +62,8 @@ struct pv_push {
 	char serial[7];	      /* empty: the chip did not say who it is */
 	const char *verified; /* what is known of its certificate */
 	char verified_text[64];
+
+	struct pv_mpu_target *mpu; /* NULL: no STM32MP, or no session yet */
 };
 
 /* --- push_license.c --------------------------------------------------------- */
@@ -71,6 +78,18 @@ PV_MUST_USE int pv_push_license_plan(
 PV_MUST_USE int pv_push_record(struct pv_push *p, int code,
     const struct pv_error *why, struct pv_error *e);
 
+/* Was a license spent? "no license was spent; ", or "" where none is taken. */
+#define PV_PUSH_LEFT 320U
+void pv_push_license_text(const struct pv_push *p, char dst[PV_PUSH_LEFT]);
+/* "license", or null. */
+void pv_push_license_json(const struct pv_push *p, struct pv_json *root);
+
+/* --- push_ssp.c, push_layout.c ------------------------------------------------ */
+
+/* Options, the work and the report of a push to an STM32MP. */
+PV_MUST_USE int pv_push_ssp(struct pv_push *p, struct pv_error *e);
+PV_MUST_USE int pv_push_layout(struct pv_push *p, struct pv_error *e);
+
 /* --- push_report.c ---------------------------------------------------------- */
 
 /* The "chip" line. */
@@ -79,5 +98,11 @@ PV_MUST_USE int pv_push_dry_run(struct pv_push *p, struct pv_error *e);
 PV_MUST_USE int pv_push_passed(struct pv_push *p, struct pv_error *e);
 /* Error, what it means for chip and license, FAIL. */
 void pv_push_failed(struct pv_push *p, struct pv_error *e);
+/* The same with this text and object of the caller's (freed here). */
+void pv_push_say_failed(struct pv_push *p, struct pv_json *root,
+    const char *left, struct pv_error *e);
+/* "35 ms" or "21.4 s" */
+#define PV_TIME_SHORT 32U
+void pv_time_short(char dst[PV_TIME_SHORT], int64_t ms);
 
 #endif

@@ -15,6 +15,7 @@
 #include "crypto/ec.h"
 #include "formats/certificate.h"
 #include "formats/license.h"
+#include "formats/license_ssp.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -124,6 +125,36 @@ take_saved(struct pv_push *p, const struct pv_install_chip *chip,
 	return good;
 }
 
+/*
+ * The same for a license without a signature: the ledger must know these very
+ * bytes as this chip's.
+ */
+static bool
+take_saved_ssp(struct pv_push *p, const struct pv_install_chip *chip,
+    struct pv_install_license *l)
+{
+	struct pv_error why = { 0 };
+	struct pv_issued has;
+	uint8_t data[PV_SSP_LICENSE];
+
+	if (pv_file_read_exact(p->license.path, data, sizeof(data), &why) != 0)
+		return false;
+	if (pv_license_find(&p->session.campaign, &p->session.store,
+		chip->certificate, &has, &why) != 0 ||
+	    has.len != sizeof(data) ||
+	    memcmp(has.data, data, sizeof(data)) != 0) {
+		pv_log(PV_LOG_INFO, "%s is not used: the ledger has another",
+		    p->license.name);
+		return false;
+	}
+	memcpy(l->data, data, sizeof(data));
+	l->len = sizeof(data);
+	p->license.number = has.number;
+	p->license.saved_before = true;
+	p->license.saved = true;
+	return true;
+}
+
 static int
 issue(struct pv_push *p, const struct pv_install_chip *chip,
     struct pv_install_license *l, struct pv_error *e)
@@ -184,7 +215,8 @@ from_campaign(struct pv_push *p, const struct pv_install_chip *chip,
 	const struct pv_campaign *c = &p->session.campaign;
 	int r;
 
-	if (!pv_profile_resident(c->license_profile)) {
+	if (p->kind != PV_PUSH_SSP &&
+	    !pv_profile_resident(c->license_profile)) {
 		(void)pv_fail(e, PV_E_UNSUPPORTED,
 		    "campaign '%s' makes licenses of profile '%s'; the "
 		    "install agent takes 'resident' ones only",
@@ -217,7 +249,8 @@ from_campaign(struct pv_push *p, const struct pv_install_chip *chip,
 		    "the chip refused its license no. %" PRIu64
 		    " as made for another chip",
 		    p->license.number);
-	if (refused || !take_saved(p, chip, l)) {
+	if (refused || !(p->kind == PV_PUSH_SSP ? take_saved_ssp(p, chip, l)
+						: take_saved(p, chip, l))) {
 		r = issue(p, chip, l, e);
 		if (r != 0)
 			return r;
@@ -335,6 +368,35 @@ from_file(struct pv_push *p, const struct pv_install_chip *chip, bool refused,
 	return r;
 }
 
+/* A license of 136 bytes names neither campaign nor chip: the ROM tells. */
+static int
+from_ssp_file(
+    struct pv_push *p, struct pv_install_license *l, struct pv_error *e)
+{
+	struct pv_ssp_license lic;
+	int r;
+
+	r = pv_file_read_exact(p->license_file, l->data, PV_SSP_LICENSE, e);
+	if (r == 0)
+		r = pv_ssp_license_decode(l->data, PV_SSP_LICENSE, &lic, e);
+	if (r != 0)
+		return pv_wrap(e, "license '%s'", p->license_file);
+	l->len = PV_SSP_LICENSE;
+	p->verified = "not checked: no campaign at hand";
+	pv_push_say_chip(p);
+	p->license.known = true;
+	p->license.saved = true;
+	(void)snprintf(
+	    p->license.name, sizeof(p->license.name), "%s", p->license_file);
+	(void)snprintf(
+	    p->license.path, sizeof(p->license.path), "%s", p->license_file);
+	pv_out(p->app,
+	    "license   from %s; the chip alone can tell whose it "
+	    "is\n",
+	    p->license.name);
+	return 0;
+}
+
 int
 pv_push_license(void *ctx, const struct pv_install_chip *chip, bool refused,
     struct pv_install_license *ret_license, struct pv_error *e)
@@ -353,8 +415,12 @@ pv_push_license(void *ctx, const struct pv_install_chip *chip, bool refused,
 		(void)pv_wrap(e, "chip certificate");
 		return PV_E_VERIFY;
 	}
-	r = p->has_session ? from_campaign(p, chip, refused, &l, e)
-			   : from_file(p, chip, refused, &l, e);
+	if (p->has_session)
+		r = from_campaign(p, chip, refused, &l, e);
+	else if (p->kind == PV_PUSH_SSP)
+		r = from_ssp_file(p, &l, e);
+	else
+		r = from_file(p, chip, refused, &l, e);
 	if (r == 0) {
 		*ret_license = l;
 		p->step = "install";
@@ -405,6 +471,53 @@ pv_push_license_plan(
 		    " left), none if the chip has its own already\n",
 		    c.name, left, c.max_licenses);
 	return 0;
+}
+
+void
+pv_push_license_text(const struct pv_push *p, char dst[PV_PUSH_LEFT])
+{
+	const struct pv_push_license *l = &p->license;
+
+	if (p->kind != PV_PUSH_INSTALL && p->kind != PV_PUSH_SSP)
+		dst[0] = '\0';
+	else if (l->maybe_burnt)
+		(void)snprintf(dst, PV_PUSH_LEFT,
+		    "a license number may have been spent ('provisor ledger "
+		    "report' tells); ");
+	else if (!l->known || !p->has_session)
+		(void)snprintf(dst, PV_PUSH_LEFT, "no license was spent; ");
+	else if (!l->saved)
+		(void)snprintf(dst, PV_PUSH_LEFT,
+		    "license no. %" PRIu64 " is in the ledger but could not "
+		    "be saved (a repeat costs none); ",
+		    l->number);
+	else if (l->spent)
+		(void)snprintf(dst, PV_PUSH_LEFT,
+		    "license no. %" PRIu64 " was spent and is saved (a repeat "
+		    "costs none); ",
+		    l->number);
+	else
+		(void)snprintf(dst, PV_PUSH_LEFT,
+		    "no further license was spent (no. %" PRIu64 " is this "
+		    "chip's); ",
+		    l->number);
+}
+
+void
+pv_push_license_json(const struct pv_push *p, struct pv_json *root)
+{
+	struct pv_json *l;
+
+	if (!p->license.known) {
+		pv_json_set_null(root, "license");
+		return;
+	}
+	l = pv_json_set_object(root, "license");
+	pv_json_set_u64(l, "number", p->license.number);
+	pv_json_set_bool(l, "spent", p->license.spent);
+	pv_json_set_str(l, "saved", p->license.saved ? p->license.path : NULL);
+	if (p->license.counted)
+		pv_json_set_u64(l, "left", p->license.left);
 }
 
 int

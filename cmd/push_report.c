@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a push prints: its plan, its lines, PASS or FAIL, and JSON. */
 #include "cmd/device.h"
+#include "cmd/mpu.h"
 #include "cmd/push.h"
 #include "cmd/ui.h"
 
@@ -17,6 +18,15 @@ pv_push_say_chip(const struct pv_push *p)
 	char name[PV_TARGET_NAME];
 	unsigned int version;
 
+	if (p->mpu != NULL) {
+		pv_mpu_target_name(p->mpu, name);
+		pv_out(p->app, "chip      %s", name);
+		if (p->verified != NULL)
+			pv_out(p->app, ", certificate %.8s\u2026 %s",
+			    p->install.chip.product_id, p->verified);
+		pv_out(p->app, "\n");
+		return;
+	}
 	version = p->t.dfu != NULL ? (unsigned int)p->t.usb->device >> 8
 				   : pv_usart_info(p->t.u)->version;
 	pv_target_name(&p->t, name);
@@ -200,7 +210,7 @@ retries(const struct pv_push *p)
 static struct pv_json *
 result_json(const struct pv_push *p, int code)
 {
-	struct pv_json *o = pv_json_new_object(), *l;
+	struct pv_json *o = pv_json_new_object();
 
 	pv_json_set_str(o, "result", code == 0 ? "pass" : "fail");
 	pv_json_set_int(o, "code", pv_exit_code(code));
@@ -226,17 +236,7 @@ result_json(const struct pv_push *p, int code)
 		    o, "certificate_sha256", p->install.chip.fingerprint, 32);
 	if (p->t.chip != NULL)
 		pv_json_set_str(o, "part", p->t.chip->name);
-	if (p->license.known) {
-		l = pv_json_set_object(o, "license");
-		pv_json_set_u64(l, "number", p->license.number);
-		pv_json_set_bool(l, "spent", p->license.spent);
-		pv_json_set_str(
-		    l, "saved", p->license.saved ? p->license.path : NULL);
-		if (p->license.counted)
-			pv_json_set_u64(l, "left", p->license.left);
-	} else {
-		pv_json_set_null(o, "license");
-	}
+	pv_push_license_json(p, o);
 	if (p->t.u != NULL)
 		pv_target_json(&p->t, o);
 	else
@@ -246,27 +246,26 @@ result_json(const struct pv_push *p, int code)
 	return o;
 }
 
-/* "35 ms" or "21.4 s" */
-#define TIME_TEXT 32U
-static void
-time_text(char dst[TIME_TEXT], int64_t ms)
+void
+pv_time_short(char dst[PV_TIME_SHORT], int64_t ms)
 {
 	if (ms < 1000)
-		(void)snprintf(dst, TIME_TEXT, "%d ms", (int)ms);
+		(void)snprintf(dst, PV_TIME_SHORT, "%d ms", (int)ms);
 	else
-		(void)snprintf(dst, TIME_TEXT, "%.1f s", (double)ms / 1000.0);
+		(void)snprintf(
+		    dst, PV_TIME_SHORT, "%.1f s", (double)ms / 1000.0);
 }
 
 /* A bar has said this already on a terminal. */
 static void
 say_transfer(const struct pv_push *p, uint64_t bytes, int64_t ms)
 {
-	char text[PV_SIZE_TEXT], took[TIME_TEXT];
+	char text[PV_SIZE_TEXT], took[PV_TIME_SHORT];
 
 	if (isatty(STDERR_FILENO) == 1 && !p->app->quiet)
 		return;
 	pv_size_text(text, bytes);
-	time_text(took, ms);
+	pv_time_short(took, ms);
 	pv_out(p->app, "install   %s in %s\n", text, took);
 }
 
@@ -311,7 +310,7 @@ int
 pv_push_passed(struct pv_push *p, struct pv_error *e)
 {
 	int64_t now = pv_now_ms();
-	char took[TIME_TEXT];
+	char took[PV_TIME_SHORT];
 	int r;
 
 	pv_bar_end(p->app);
@@ -321,7 +320,7 @@ pv_push_passed(struct pv_push *p, struct pv_error *e)
 	r = pv_out_json(p->app, result_json(p, 0), e);
 	if (r != 0)
 		return r;
-	time_text(took, now - p->began_ms);
+	pv_time_short(took, now - p->began_ms);
 	if (p->serial[0] != '\0')
 		pv_out(p->app, "PASS      serial %s in %s\n", p->serial, took);
 	else
@@ -333,59 +332,42 @@ pv_push_passed(struct pv_push *p, struct pv_error *e)
 static void
 say_left_behind(const struct pv_push *p, char *dst, size_t cap)
 {
-	char license[160];
+	char license[PV_PUSH_LEFT];
 
-	if (p->kind != PV_PUSH_INSTALL)
-		license[0] = '\0';
-	else if (p->license.maybe_burnt)
-		(void)snprintf(license, sizeof(license),
-		    "a license number may have been spent ('provisor ledger "
-		    "report' tells); ");
-	else if (!p->license.known || !p->has_session)
-		(void)snprintf(
-		    license, sizeof(license), "no license was spent; ");
-	else if (!p->license.saved)
-		(void)snprintf(license, sizeof(license),
-		    "license no. %" PRIu64 " is in the ledger but could not "
-		    "be saved (a repeat costs none); ",
-		    p->license.number);
-	else if (p->license.spent)
-		(void)snprintf(license, sizeof(license),
-		    "license no. %" PRIu64 " was spent and is saved (a repeat "
-		    "costs none); ",
-		    p->license.number);
-	else
-		(void)snprintf(license, sizeof(license),
-		    "no further license was spent (no. %" PRIu64 " is this "
-		    "chip's); ",
-		    p->license.number);
-	(void)snprintf(dst, cap, "%sthe chip is %s", license,
+	pv_push_license_text(p, license);
+	(void)snprintf(dst, cap, "%.160sthe chip is %s", license,
 	    pv_device_state_text(p->state));
+}
+
+void
+pv_push_say_failed(struct pv_push *p, struct pv_json *root, const char *left,
+    struct pv_error *e)
+{
+	char msg[sizeof(e->msg)], hint[sizeof(e->hint)];
+	struct pv_error ignored = { 0 };
+
+	pv_bar_end(p->app);
+	pv_ui_error(p->app, e);
+	p->app->error_shown = true;
+	pv_say(p->app, "%s\n", left);
+	pv_mask(msg, sizeof(msg), e->msg);
+	pv_mask(hint, sizeof(hint), e->hint);
+	pv_json_set_str(root, "error", pv_code_name(e->code));
+	pv_json_set_str(root, "message", msg);
+	pv_json_set_str(root, "left_behind", left);
+	if (hint[0] != '\0')
+		pv_json_set_str(root, "hint", hint);
+	if (pv_out_json(p->app, root, &ignored) != 0)
+		pv_ui_error(p->app, &ignored);
+	pv_out(p->app, "FAIL\n");
 }
 
 void
 pv_push_failed(struct pv_push *p, struct pv_error *e)
 {
-	char msg[sizeof(e->msg)], hint[sizeof(e->hint)], left[320];
-	struct pv_error ignored = { 0 };
-	struct pv_json *o;
+	char left[PV_PUSH_LEFT];
 
 	pv_bar_end(p->app);
 	say_left_behind(p, left, sizeof(left));
-	pv_ui_error(p->app, e);
-	p->app->error_shown = true;
-	pv_say(p->app, "%s\n", left);
-	if (p->app->json) {
-		o = result_json(p, e->code);
-		pv_mask(msg, sizeof(msg), e->msg);
-		pv_mask(hint, sizeof(hint), e->hint);
-		pv_json_set_str(o, "error", pv_code_name(e->code));
-		pv_json_set_str(o, "message", msg);
-		pv_json_set_str(o, "left_behind", left);
-		if (hint[0] != '\0')
-			pv_json_set_str(o, "hint", hint);
-		if (pv_out_json(p->app, o, &ignored) != 0)
-			pv_ui_error(p->app, &ignored);
-	}
-	pv_out(p->app, "FAIL\n");
+	pv_push_say_failed(p, result_json(p, e->code), left, e);
 }
