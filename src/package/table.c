@@ -151,7 +151,9 @@ check_names(const struct pv_table *t, struct pv_error *e)
 			    "with a letter, digit or '_'",
 			    pv_table_line(t, i), PV_TABLE_NAME);
 	}
-	qsort(v, t->rows, sizeof(*v), by_name);
+	/* Whole only when every name was good. */
+	if (r == 0)
+		qsort(v, t->rows, sizeof(*v), by_name);
 	for (size_t i = 1; r == 0 && i < t->rows; i++) {
 		if (strcmp(v[i - 1].name, v[i].name) == 0)
 			r = pv_fail(e, PV_E_MALFORMED,

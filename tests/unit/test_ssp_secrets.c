@@ -270,6 +270,7 @@ test_bad_tables(void **state)
 		{ "name\nx\ny\nx\n", "lines 2 and 4 have the same name" },
 		{ "name\n../x\n", "line 2: the name of a device" },
 		{ "name\n.x\n", "line 2: the name of a device" },
+		{ "name\n.x\ny\nz\n", "line 2: the name of a device" },
 		{ "name\n-x\n", "line 2: the name of a device" },
 		{ "name,a\n,1\n", "line 2: the name of a device" },
 		{ "name\n0123456789012345678901234567890123456789012345678901"
