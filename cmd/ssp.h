@@ -105,9 +105,8 @@ const char *pv_ssp_root_short(
 void pv_ssp_map_text(const struct pv_app *app, const struct pv_secrets_map *m);
 /* "words": one object for each; no values. */
 void pv_ssp_map_json(struct pv_json *o, const struct pv_secrets_map *m);
-/* Words of fields that are zero; words that burn. */
+/* Words of fields that are zero. */
 size_t pv_ssp_map_zeros(const struct pv_secrets_map *m);
-size_t pv_ssp_map_burnt(const struct pv_secrets_map *m);
 /* Words that will not burn and bytes added, on stderr; `what` comes first. */
 void pv_ssp_map_say(struct pv_app *app, const char *what,
     const struct pv_secrets *s, const struct pv_secrets_map *m);

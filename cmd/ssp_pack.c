@@ -318,12 +318,12 @@ pack_row(struct job *j, size_t row, struct pv_json *list, struct pv_error *e)
 	if (r == 0) {
 		size_t zeros = pv_ssp_map_zeros(&m);
 
-		pv_out(j->app, "%s: %zu words%s", path, pv_ssp_map_burnt(&m),
-		    zeros == 0 ? "\n" : "");
+		/* A line only for what somebody should look at. */
 		if (zeros != 0)
 			pv_out(j->app,
-			    ", %zu of its fields are zero and will not burn\n",
-			    zeros);
+			    "%s: %zu words of its fields are zero and will not "
+			    "burn\n",
+			    path, zeros);
 		o = pv_json_add_object(list);
 		pv_json_set_str(o, "name", pv_table_name(j->table, row));
 		package_json(j, o, path, &ssp, nonce_path, true, &m);
@@ -337,6 +337,7 @@ static int
 pack_batch(struct job *j, struct pv_error *e)
 {
 	size_t n = pv_table_rows(j->table), made = 0;
+	size_t len = pv_ssp_len(j->in.chip);
 	struct pv_json *list = pv_json_set_array(j->root, "packages");
 	struct pv_secrets_io all;
 	struct pv_secrets_map m;
@@ -357,6 +358,7 @@ pack_batch(struct job *j, struct pv_error *e)
 	if (r == 0 && !j->dry_run)
 		r = open_key(j, e);
 	for (; r == 0 && !j->dry_run && made < n; made++) {
+		pv_progress_at(&j->app->progress, "seal", made * len, n * len);
 		if (pv_progress_cancelled(&j->app->progress))
 			r = pv_fail(e, PV_E_INTERRUPTED, "interrupted");
 		else
@@ -370,6 +372,7 @@ pack_batch(struct job *j, struct pv_error *e)
 			    made, n);
 		}
 	}
+	pv_bar_end(j->app);
 	if (r != 0)
 		return r;
 	pv_out(j->app, "%zu package%s %s %s\n", n, n == 1 ? "" : "s",

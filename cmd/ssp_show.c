@@ -139,16 +139,6 @@ pv_ssp_map_zeros(const struct pv_secrets_map *m)
 	return n;
 }
 
-size_t
-pv_ssp_map_burnt(const struct pv_secrets_map *m)
-{
-	size_t n = 0;
-
-	for (size_t k = 0; k < m->n; k++)
-		n += m->words[k].zero ? 0 : 1;
-	return n;
-}
-
 static void
 say_zeros(struct pv_app *app, const char *what, const struct pv_secrets_map *m)
 {
