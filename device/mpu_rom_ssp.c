@@ -10,11 +10,6 @@
 
 #include <string.h>
 
-/* ssp_cmd; ASCII, first letter lowest */
-#define PUBK		 0x4b425550U
-#define PUBA		 0x41425550U
-#define PROV		 0x564f5250U
-#define PROA		 0x414f5250U
 /* ssp_status */
 #define STATUS_KEY	 1U
 #define STATUS_DONE	 2U
@@ -157,19 +152,19 @@ pv_mp_rom_mailbox(struct pv_mp *m)
 	struct pv_mp_mailbox *b = &m->mailbox;
 
 	switch (b->command) {
-	case PUBK:
+	case PV_MP_PUBK:
 		if (c->public_key(c->ctx, b->chip_key) == 0) {
 			b->has_key = true;
 			b->status = STATUS_KEY;
-			b->command = PUBA;
+			b->command = PV_MP_PUBA;
 		} else {
 			b->command = 0;
 		}
 		break;
-	case PROV:
+	case PV_MP_PROV:
 		if (provision(m)) {
 			b->status = STATUS_DONE;
-			b->command = PROA;
+			b->command = PV_MP_PROA;
 		} else {
 			memset(b->blob, 0, sizeof b->blob);
 			b->has_key = false;

@@ -51,6 +51,12 @@ bool pv_mp_rom_start(struct pv_mp *m);
 /* At a reset, what the mailbox asks of the ROM. */
 void pv_mp_rom_mailbox(struct pv_mp *m);
 
+/* ssp_cmd of the mailbox: ASCII, first letter lowest. Others: nothing. */
+#define PV_MP_PUBK 0x4b425550U /* compute the chip's key */
+#define PV_MP_PUBA 0x41425550U
+#define PV_MP_PROV 0x564f5250U /* open license and payload */
+#define PV_MP_PROA 0x414f5250U
+
 /* --- mpu_tfa.c, mpu_tfa_ssp.c ---------------------------------------------------- */
 
 void pv_mp_tfa_enter(struct pv_mp *m);

@@ -11,11 +11,6 @@
 
 #include <string.h>
 
-#define PUBK 0x4b425550U
-#define PUBA 0x41425550U
-#define PROV 0x564f5250U
-#define PROA 0x414f5250U
-
 #define WORD_CLOSED	0U
 #define WORD_PRODUCT	2U
 #define WORD_KEY_HASH	24U
@@ -301,9 +296,9 @@ pv_mp_ssp_enter(struct pv_mp *m)
 	if (r == 0 &&
 	    ((bits & c->ssp_request) == 0 || (bits & c->ssp_success) != 0))
 		command = 0;
-	if (r == 0 && command == PUBA) {
+	if (r == 0 && command == PV_MP_PUBA) {
 		r = exchange(m);
-	} else if (r == 0 && command == PROA) {
+	} else if (r == 0 && command == PV_MP_PROA) {
 		(void)pv_mp_ssp_burn(m);
 		r = -1; /* a reset follows in any case */
 	} else if (r == 0) {
@@ -317,7 +312,7 @@ void
 pv_mp_ssp_finish(struct pv_mp *m)
 {
 	/* An error text in boot 2 does not keep TF-A from going on. */
-	m->mailbox.command = m->has_cert ? PROV : PUBK;
+	m->mailbox.command = m->has_cert ? PV_MP_PROV : PV_MP_PUBK;
 	memset(m->cert, 0, sizeof m->cert);
 	m->has_cert = false;
 	pv_mp_reset(m);
