@@ -11,6 +11,8 @@
 static const struct pv_image_format *const formats[] = {
 	&pv_image_mcuboot,
 	&pv_image_stm32,
+	&pv_image_sbsfu,
+	&pv_image_oemisb,
 };
 #define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
 

@@ -17,6 +17,8 @@ struct pv_image_format {
 
 extern const struct pv_image_format pv_image_mcuboot;
 extern const struct pv_image_format pv_image_stm32;
+extern const struct pv_image_format pv_image_sbsfu;
+extern const struct pv_image_format pv_image_oemisb;
 
 /*
  * The row that each option table of a format begins with. The frame has taken

@@ -11,6 +11,7 @@
 #include "formats/options_csv.h"
 #include "formats/perso_name.h"
 #include "formats/signature.h"
+#include "formats/sbsfu.h"
 #include "formats/smi.h"
 #include "formats/stm32_image.h"
 #include "cmd/session.h"
@@ -76,6 +77,12 @@ static bool
 is_stm32(const struct pv_subject *s)
 {
 	return pv_stm32_detect(s->head, s->head_len);
+}
+
+static bool
+is_sbsfu(const struct pv_subject *s)
+{
+	return pv_sbsfu_detect(s->head, s->head_len);
 }
 
 static bool
@@ -145,6 +152,7 @@ static const struct {
 	{ "signature", is_signature, pv_show_signature },
 	{ "certificate", is_certificate, pv_show_certificate },
 	{ "stm32", is_stm32, pv_show_stm32 },
+	{ "sbsfu", is_sbsfu, pv_show_sbsfu },
 	{ "adac", is_adac, pv_show_adac },
 	{ "rsse", is_rsse, pv_show_rsse },
 	{ "personalization", is_personalization, pv_show_personalization },

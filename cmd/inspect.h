@@ -34,6 +34,7 @@ int pv_show_smi(struct pv_subject *s, struct pv_error *e);
 int pv_show_obk(struct pv_subject *s, struct pv_error *e);
 int pv_show_adac(struct pv_subject *s, struct pv_error *e);
 int pv_show_stm32(struct pv_subject *s, struct pv_error *e);
+int pv_show_sbsfu(struct pv_subject *s, struct pv_error *e);
 int pv_show_certificate(struct pv_subject *s, struct pv_error *e);
 int pv_show_license(struct pv_subject *s, struct pv_error *e);
 int pv_show_signature(struct pv_subject *s, struct pv_error *e);

@@ -3,6 +3,7 @@
 #include "cmd/inspect.h"
 
 #include "cmd/da.h"
+#include "cmd/image_sbsfu.h"
 #include "cmd/image_stm32.h"
 
 int
@@ -23,5 +24,18 @@ pv_show_stm32(struct pv_subject *s, struct pv_error *e)
 	if (r == 0)
 		r = pv_stm32_show(s->app, s->path, &m, s->root, e);
 	pv_stm32_release(&m);
+	return r;
+}
+
+int
+pv_show_sbsfu(struct pv_subject *s, struct pv_error *e)
+{
+	struct pv_sbsfu_image m = { .payload = NULL };
+	struct pv_sbsfu_profile p = { 0 };
+	int r = pv_sbsfu_read(s->path, (enum pv_sbsfu_scheme)0, &p, &m, e);
+
+	if (r == 0)
+		pv_sbsfu_show(s->app, s->path, &m, s->root);
+	pv_sbsfu_release(&m);
 	return r;
 }
