@@ -226,6 +226,7 @@ check-headers:
 .PHONY: heavy
 heavy: all $(B)/tests/unit/test_load
 	$(Q)PV_LOAD='16 200 2000' CMOCKA_MESSAGE_OUTPUT=TAP $(B)/tests/unit/test_load
+	$(Q)KILL_ALL=1 scripts/run-tests $(B) cli t440
 	$(Q)BUILD=$(abspath $(B)) sh tests/heavy/valgrind.sh
 
 .PHONY: lint format asan ubsan fuzz coverage bench compdb device-check
