@@ -293,17 +293,15 @@ pv_ecies_oem_fault(const struct pv_hsm *hsm, CK_OBJECT_HANDLE key)
 static const char *
 mechanism_fault(const struct pv_hsm *hsm)
 {
-	if (!pv_hsm_has(hsm, CKM_EC_KEY_PAIR_GEN))
-		return "the token does not offer CKM_EC_KEY_PAIR_GEN";
-	if (!pv_hsm_has(hsm, CKM_ECDH1_DERIVE))
-		return "the token does not offer CKM_ECDH1_DERIVE";
-	if (!pv_hsm_has(hsm, CKM_EXTRACT_KEY_FROM_KEY))
-		return "the token does not offer CKM_EXTRACT_KEY_FROM_KEY";
-	if (!pv_hsm_has(hsm, CKM_CONCATENATE_DATA_AND_BASE))
-		return "the token does not offer CKM_CONCATENATE_DATA_AND_BASE";
-	if (!pv_hsm_has(hsm, CKM_AES_GCM))
-		return "the token does not offer CKM_AES_GCM";
-	return NULL;
+	static const struct pv_needed needed[] = {
+		PV_NEEDED(CKM_EC_KEY_PAIR_GEN),
+		PV_NEEDED(CKM_ECDH1_DERIVE),
+		PV_NEEDED(CKM_EXTRACT_KEY_FROM_KEY),
+		PV_NEEDED(CKM_CONCATENATE_DATA_AND_BASE),
+		PV_NEEDED(CKM_AES_GCM),
+	};
+
+	return pv_hsm_lacks(hsm, needed, sizeof(needed) / sizeof(needed[0]));
 }
 
 /* A package key for the trial, of the session. */

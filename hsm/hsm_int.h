@@ -208,6 +208,19 @@ CK_RV pv_ephemeral_derive(const struct pv_hsm *hsm, CK_OBJECT_HANDLE priv,
 
 bool pv_hsm_has(const struct pv_hsm *hsm, CK_MECHANISM_TYPE mech);
 
+/* A mechanism that something needs, and what to say when it is missing. */
+struct pv_needed {
+	CK_MECHANISM_TYPE mechanism;
+	const char *fault;
+};
+#define PV_NEEDED(mech)                                 \
+	{                                               \
+		mech, "the token does not offer " #mech \
+	}
+/* The fault of the first that is missing, or NULL. */
+const char *pv_hsm_lacks(
+    const struct pv_hsm *hsm, const struct pv_needed *needed, size_t n);
+
 /* NULL when the key can serve a resident license; else the reason. */
 const char *pv_resident_oem_fault(
     const struct pv_hsm *hsm, CK_OBJECT_HANDLE secret_key);

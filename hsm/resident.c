@@ -5,17 +5,25 @@
 #include <string.h>
 
 const char *
+pv_hsm_lacks(const struct pv_hsm *hsm, const struct pv_needed *needed, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!pv_hsm_has(hsm, needed[i].mechanism))
+			return needed[i].fault;
+	return NULL;
+}
+
+const char *
 pv_hsm_resident_fault(const struct pv_hsm *hsm)
 {
-	if (!pv_hsm_has(hsm, CKM_EC_KEY_PAIR_GEN))
-		return "the token does not offer CKM_EC_KEY_PAIR_GEN";
-	if (!pv_hsm_has(hsm, CKM_ECDH1_DERIVE))
-		return "the token does not offer CKM_ECDH1_DERIVE";
-	if (!pv_hsm_has(hsm, CKM_AES_ECB_ENCRYPT_DATA))
-		return "the token does not offer CKM_AES_ECB_ENCRYPT_DATA";
-	if (!pv_hsm_has(hsm, CKM_AES_KEY_WRAP))
-		return "the token does not offer CKM_AES_KEY_WRAP";
-	return NULL;
+	static const struct pv_needed needed[] = {
+		PV_NEEDED(CKM_EC_KEY_PAIR_GEN),
+		PV_NEEDED(CKM_ECDH1_DERIVE),
+		PV_NEEDED(CKM_AES_ECB_ENCRYPT_DATA),
+		PV_NEEDED(CKM_AES_KEY_WRAP),
+	};
+
+	return pv_hsm_lacks(hsm, needed, sizeof(needed) / sizeof(needed[0]));
 }
 
 const char *
