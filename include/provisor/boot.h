@@ -44,10 +44,16 @@ struct pv_boot {
 	 */
 	int (*erase)(void *ctx, const struct pv_sector *sectors, size_t n,
 	    bool all, struct pv_error *e);
-	/* As pv_usart_checksum_probe and pv_usart_checksum. */
+	/*
+	 * As pv_usart_checksum_probe, _checksum and _checksum_same; the last
+	 * is NULL where there is no such command.
+	 */
 	int (*checksum_probe)(
 	    void *ctx, uint32_t addr, bool *ret_usable, struct pv_error *e);
 	int (*checksum)(void *ctx, uint32_t addr, size_t len, uint32_t *ret_crc,
+	    struct pv_error *e);
+	int (*checksum_same)(void *ctx, uint32_t addr, size_t len,
+	    uint32_t want, bool *ret_usable, bool *ret_same,
 	    struct pv_error *e);
 	/* The caller tries something of its own again. */
 	void (*count_retry)(

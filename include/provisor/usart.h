@@ -206,6 +206,15 @@ PV_MUST_USE int pv_usart_checksum_probe(
 /* Address and length multiples of 4; after a probe said that it is usable. */
 PV_MUST_USE int pv_usart_checksum(struct pv_usart *u, uint32_t addr, size_t len,
     uint32_t *ret_crc, struct pv_error *e);
+/*
+ * Has this memory the checksum `want`? If so, the device has agreed with the
+ * formula on a block that the caller knows, and nothing else is asked. If not,
+ * and it never did, pv_usart_checksum_probe decides whether that means
+ * anything: *ret_usable. Address and length as there.
+ */
+PV_MUST_USE int pv_usart_checksum_same(struct pv_usart *u, uint32_t addr,
+    size_t len, uint32_t want, bool *ret_usable, bool *ret_same,
+    struct pv_error *e);
 /* The formula; begin with PV_USART_CRC_INIT. `len` is a multiple of 4. */
 #define PV_USART_CRC_INIT 0xffffffffU
 uint32_t pv_usart_crc(uint32_t crc, const uint8_t *data, size_t len);

@@ -58,6 +58,14 @@ usart_checksum(
 	return pv_usart_checksum(ctx, addr, len, ret_crc, e);
 }
 
+static int
+usart_checksum_same(void *ctx, uint32_t addr, size_t len, uint32_t want,
+    bool *ret_usable, bool *ret_same, struct pv_error *e)
+{
+	return pv_usart_checksum_same(
+	    ctx, addr, len, want, ret_usable, ret_same, e);
+}
+
 static void
 usart_count(void *ctx, const char *step, uint64_t address, const char *text)
 {
@@ -75,6 +83,7 @@ pv_boot_usart(struct pv_usart *u, struct pv_boot *ret_boot)
 		.erase = usart_erase,
 		.checksum_probe = usart_probe,
 		.checksum = usart_checksum,
+		.checksum_same = usart_checksum_same,
 		.count_retry = usart_count,
 	};
 }

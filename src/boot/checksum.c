@@ -12,13 +12,25 @@
 
 #include <string.h>
 
-#define POLYNOMIAL  0x04c11db7U
+#define POLYNOMIAL  0x04c11db7U /* `table` below is made from it */
 #define PROBE	    256U
 #define ANSWER_MIN  5U /* crc4 xor */
 #define ANSWER_MAX  7U /* ACK ACK crc4 xor */
 #define GAP_MS	    30
 /* The slowest unit: a software CRC of about 100 KiB a second. */
 #define CRC_MS(len) (1000 + (int)((len) / 100U))
+
+/* What the four top bits become, four shifts later. */
+static uint32_t
+quad(uint32_t crc)
+{
+	static const uint32_t table[16] = { 0x00000000, 0x04c11db7, 0x09823b6e,
+		0x0d4326d9, 0x130476dc, 0x17c56b6b, 0x1a864db2, 0x1e475005,
+		0x2608edb8, 0x22c9f00f, 0x2f8ad6d6, 0x2b4bcb61, 0x350c9b64,
+		0x31cd86d3, 0x3c8ea00a, 0x384fbdbd };
+
+	return crc << 4 ^ table[crc >> 28];
+}
 
 uint32_t
 pv_usart_crc(uint32_t crc, const uint8_t *data, size_t len)
@@ -27,9 +39,8 @@ pv_usart_crc(uint32_t crc, const uint8_t *data, size_t len)
 
 	for (; len >= 4; len -= 4, data += 4) {
 		crc ^= pv_get_u32le(data);
-		for (k = 0; k < 32; k++)
-			crc = (crc & 0x80000000U) != 0 ? (crc << 1) ^ POLYNOMIAL
-						       : crc << 1;
+		for (k = 0; k < 8; k++)
+			crc = quad(crc);
 	}
 	return crc;
 }
@@ -166,9 +177,9 @@ checksum(struct pv_usart *u, uint32_t addr, size_t len, uint32_t *ret_crc,
 	}
 }
 
-int
-pv_usart_checksum_probe(
-    struct pv_usart *u, uint32_t addr, bool *ret_usable, struct pv_error *e)
+static int
+probe(struct pv_usart *u, uint32_t addr, size_t len, bool *ret_usable,
+    struct pv_error *e)
 {
 	uint8_t block[PROBE] = { 0 };
 	uint32_t crc = 0;
@@ -180,14 +191,14 @@ pv_usart_checksum_probe(
 		*ret_usable = u->crc == CRC_TRUSTED;
 		return 0;
 	}
-	r = pv_usart_read(u, addr, block, sizeof(block), e);
+	r = pv_usart_read(u, addr, block, len, e);
 	if (r != 0)
 		return r;
-	r = checksum(u, addr, sizeof(block), &crc, e);
+	r = checksum(u, addr, len, &crc, e);
 	/* Refused or not understood: then it is not there for us. */
 	if (r == PV_E_LINK || r == PV_E_INTERRUPTED)
 		return r;
-	if (r == 0 && crc == pv_usart_crc(PV_USART_CRC_INIT, block, PROBE)) {
+	if (r == 0 && crc == pv_usart_crc(PV_USART_CRC_INIT, block, len)) {
 		u->crc = CRC_TRUSTED;
 	} else {
 		u->crc = CRC_REFUSED;
@@ -202,6 +213,26 @@ pv_usart_checksum_probe(
 }
 
 int
+pv_usart_checksum_probe(
+    struct pv_usart *u, uint32_t addr, bool *ret_usable, struct pv_error *e)
+{
+	return probe(u, addr, PROBE, ret_usable, e);
+}
+
+static int
+check_words(struct pv_usart *u, uint32_t addr, size_t len, struct pv_error *e)
+{
+	pv_us_step_at(u, "checksum", addr);
+	if (len == 0 || len % 4 != 0 || addr % 4 != 0 ||
+	    (u->chip != NULL && !pv_chip_in_flash(u->chip, addr, len, NULL)))
+		return pv_us_fail(u, PV_E_RANGE, e,
+		    "%zu bytes are not whole words of flash", len);
+	if (pv_progress_cancelled(u->progress))
+		return pv_us_fail(u, PV_E_INTERRUPTED, e, "stopped");
+	return 0;
+}
+
+int
 pv_usart_checksum(struct pv_usart *u, uint32_t addr, size_t len,
     uint32_t *ret_crc, struct pv_error *e)
 {
@@ -211,14 +242,60 @@ pv_usart_checksum(struct pv_usart *u, uint32_t addr, size_t len,
 	if (u->crc != CRC_TRUSTED)
 		return pv_us_fail(u, PV_E_DEVICE, e,
 		    "Get Checksum of this device is not known to be right");
-	if (len == 0 || len % 4 != 0 || addr % 4 != 0 ||
-	    (u->chip != NULL && !pv_chip_in_flash(u->chip, addr, len, NULL)))
-		return pv_us_fail(u, PV_E_RANGE, e,
-		    "%zu bytes are not whole words of flash", len);
-	if (pv_progress_cancelled(u->progress))
-		return pv_us_fail(u, PV_E_INTERRUPTED, e, "stopped");
-	r = checksum(u, addr, len, ret_crc, e);
+	r = check_words(u, addr, len, e);
+	if (r == 0)
+		r = checksum(u, addr, len, ret_crc, e);
 	if (r == 0)
 		u->counters.checksums++;
+	return r;
+}
+
+/*
+ * The checksum of a device that never agreed: its answer counts only when it
+ * is what it should be. Whatever else it says leads to the probe.
+ */
+static int
+first_checksum(struct pv_usart *u, uint32_t addr, size_t len, uint32_t want,
+    bool *ret_same, struct pv_error *e)
+{
+	struct pv_error ignored = { 0 };
+	bool usable;
+	uint32_t crc = 0;
+	int r;
+
+	r = checksum(u, addr, len, &crc, &ignored);
+	if (r == PV_E_LINK || r == PV_E_INTERRUPTED) {
+		if (e != NULL)
+			*e = ignored;
+		return r;
+	}
+	*ret_same = r == 0 && crc == want;
+	if (!*ret_same)
+		return probe(u, addr, len < PROBE ? len : PROBE, &usable, e);
+	u->crc = CRC_TRUSTED;
+	u->counters.checksums++;
+	return 0;
+}
+
+int
+pv_usart_checksum_same(struct pv_usart *u, uint32_t addr, size_t len,
+    uint32_t want, bool *ret_usable, bool *ret_same, struct pv_error *e)
+{
+	uint32_t crc = 0;
+	int r;
+
+	*ret_usable = *ret_same = false;
+	r = check_words(u, addr, len, e);
+	if (r != 0)
+		return r;
+	if (!pv_usart_has(u, PV_OP_GET_CHECKSUM))
+		u->crc = CRC_REFUSED;
+	if (u->crc == CRC_UNKNOWN) {
+		r = first_checksum(u, addr, len, want, ret_same, e);
+	} else if (u->crc == CRC_TRUSTED) {
+		r = pv_usart_checksum(u, addr, len, &crc, e);
+		*ret_same = r == 0 && crc == want;
+	}
+	*ret_usable = r == 0 && u->crc == CRC_TRUSTED;
 	return r;
 }

@@ -62,8 +62,9 @@ struct plan_job {
 	struct pv_sector *sectors; /* to erase */
 	bool *changed;		   /* per sector */
 	uint64_t done, total;
-	bool use_checksum; /* it was probed and agreed */
-	bool probed;
+	bool use_checksum; /* it agreed, or has not been asked yet */
+	bool agreed;	   /* it did, so that asking is one write */
+	bool no_checksum;  /* there is none to be trusted */
 	/* the first difference of the last round, for the message */
 	uint32_t bad_addr;
 	uint8_t bad_want, bad_got;

@@ -53,7 +53,8 @@ same_checksum(
     struct plan_job *j, struct span s, bool *ret_same, struct pv_error *e)
 {
 	const struct plan_block *b = j->plan->blocks;
-	uint32_t want = PV_USART_CRC_INIT, got = 0;
+	uint32_t want = PV_USART_CRC_INIT;
+	bool usable = false;
 	uint8_t data[PV_BOOT_BLOCK_MAX];
 	size_t i;
 	int r;
@@ -65,10 +66,21 @@ same_checksum(
 		want = pv_usart_crc(want, data, b[i].len);
 	}
 	j->rep->address = b[s.from].addr;
-	r = j->boot->checksum(
-	    j->boot->ctx, b[s.from].addr, span_bytes(j, s), &got, e);
-	*ret_same = r == 0 && want == got;
+	r = j->boot->checksum_same(j->boot->ctx, b[s.from].addr,
+	    span_bytes(j, s), want, &usable, ret_same, e);
+	if (r == 0) {
+		j->agreed = usable;
+		j->no_checksum = !usable;
+		j->use_checksum = usable;
+	}
 	return r;
+}
+
+static bool
+may_ask(const struct plan_job *j)
+{
+	return j->boot->checksum_same != NULL && !j->opt.read_back &&
+	       !j->no_checksum;
 }
 
 /* A boundary between two sectors near the middle; 0 inside one sector. */
@@ -108,6 +120,7 @@ by_checksum(struct plan_job *j, struct span whole,
 		r = j->use_checksum ? same_checksum(j, s, &same, e) : 0;
 		if (r == PV_E_NACK || r == PV_E_TIMEOUT || r == PV_E_DEVICE) {
 			j->use_checksum = false;
+			j->no_checksum = true;
 			pv_error_clear(e);
 			r = 0;
 		}
@@ -124,28 +137,6 @@ by_checksum(struct plan_job *j, struct span whole,
 			return r;
 	}
 	return 0;
-}
-
-static int
-probe(struct plan_job *j, struct pv_error *e)
-{
-	const struct pv_plan *p = j->plan;
-	struct pv_sector s;
-	size_t i;
-
-	if (j->probed || j->opt.read_back)
-		return 0;
-	for (i = 0; i < p->n_blocks && p->blocks[i].ram; i++)
-		;
-	if (i == p->n_blocks)
-		return 0;
-	/* Its 256 bytes must not run out of flash: the sector's own. */
-	pv_plan_sector(p, 0, &s);
-	j->probed = true;
-	if (s.size < PV_USART_BLOCK)
-		return 0;
-	return j->boot->checksum_probe(
-	    j->boot->ctx, s.base, &j->use_checksum, e);
 }
 
 /* --- prove what was written ---------------------------------------------------- */
@@ -291,15 +282,15 @@ pv_plan_prove(struct plan_job *j, bool heads, struct pv_error *e)
 	    heads ? written_head : written_body;
 	int64_t began = pv_now_ms();
 	struct span s;
-	int r;
+	int r = 0;
 
 	j->rep->step = "verify";
-	r = probe(j, e);
+	j->use_checksum = may_ask(j);
 	s = next_span(j, 0, wanted);
 	while (r == 0 && s.from < s.to) {
-		/* One frame is read sooner than its checksum is asked for. */
+		/* One frame is read sooner than a first checksum comes. */
 		if (j->use_checksum && !j->plan->blocks[s.from].ram &&
-		    s.to - s.from > 1)
+		    (j->agreed || s.to - s.from > 1))
 			r = by_checksum(j, s, judge_span, e);
 		else
 			r = prove_read(j, s, e);
@@ -389,11 +380,11 @@ pv_plan_compare(struct plan_job *j, struct pv_error *e)
 	int64_t began = pv_now_ms();
 	struct span s;
 	size_t i;
-	int r;
+	int r = 0;
 
 	j->rep->step = "compare";
 	pv_progress_step(j->progress, "compare");
-	r = probe(j, e);
+	j->use_checksum = may_ask(j);
 	s = next_span(j, 0, in_flash);
 	while (r == 0 && s.from < s.to) {
 		r = j->use_checksum ? by_checksum(j, s, note_span, e)

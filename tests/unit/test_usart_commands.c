@@ -357,8 +357,6 @@ test_checksum_distrusted(void **state)
 	free(b);
 }
 
-/* --- frames sent together (S3, S4) --------------------------------------------------------- */
-
 static void
 fill(uint8_t *p, size_t n, uint32_t seed)
 {
@@ -367,6 +365,82 @@ fill(uint8_t *p, size_t n, uint32_t seed)
 		*p++ = (uint8_t)(seed >> 24);
 	}
 }
+
+/*
+ * What is known already needs no probe: the first answer that is as it should
+ * be is proof of the formula and of the memory at once.
+ */
+static void
+test_checksum_same(void **state)
+{
+	struct fakeboot *b = fb_new();
+	struct pv_error e = { 0 };
+	struct pv_usart *u;
+	bool usable = false, same = false;
+	uint32_t crc = 0;
+	uint64_t in;
+
+	(void)state;
+	b->opcodes = fb_opcodes_crc;
+	b->n_opcodes = sizeof(fb_opcodes_crc);
+	fill(b->flash, sizeof(b->flash), 7);
+	crc = fb_crc(b->flash, 4096);
+	u = open_with(b, NULL);
+	in = b->total_in;
+	assert_int_equal(
+	    pv_usart_checksum_same(u, FB_FLASH, 4096, crc, &usable, &same, &e),
+	    0);
+	assert_true(usable && same);
+	assert_int_equal(b->total_in - in, 22); /* that frame alone */
+	assert_int_equal(b->n_crcs, 1);
+	b->flash[100] ^= 1;
+	assert_int_equal(
+	    pv_usart_checksum_same(u, FB_FLASH, 4096, crc, &usable, &same, &e),
+	    0);
+	assert_true(usable && !same);
+	assert_int_equal(b->n_crcs, 2);
+	assert_int_equal(pv_usart_checksum_same(
+			     u, FB_FLASH + 2, 64, crc, &usable, &same, &e),
+	    PV_E_RANGE);
+	assert_false(usable || same);
+	pv_usart_free(u);
+
+	/* The first answer differs: the formula, or the memory? */
+	u = open_with(b, NULL);
+	b->n_crcs = 0;
+	assert_int_equal(
+	    pv_usart_checksum_same(u, FB_FLASH, 4096, crc, &usable, &same, &e),
+	    0);
+	assert_true(usable && !same);
+	assert_int_equal(b->n_crcs, 2);
+	pv_usart_free(u);
+	b->crc_wrong = true;
+	crc = fb_crc(b->flash, 4096);
+	u = open_with(b, NULL);
+	assert_int_equal(
+	    pv_usart_checksum_same(u, FB_FLASH, 4096, crc, &usable, &same, &e),
+	    0);
+	assert_false(usable || same);
+	b->n_crcs = 0;
+	assert_int_equal(
+	    pv_usart_checksum_same(u, FB_FLASH, 4096, crc, &usable, &same, &e),
+	    0);
+	assert_false(usable || same);
+	assert_int_equal(b->n_crcs, 0); /* not asked again */
+	pv_usart_free(u);
+	/* the link goes away meanwhile */
+	b->crc_wrong = false;
+	u = open_with(b, NULL);
+	b->gone_at = b->total_in + 3;
+	assert_int_equal(
+	    pv_usart_checksum_same(u, FB_FLASH, 4096, crc, &usable, &same, &e),
+	    PV_E_LINK);
+	assert_false(usable || same);
+	pv_usart_free(u);
+	free(b);
+}
+
+/* --- frames sent together (S3, S4) --------------------------------------------------------- */
 
 static void
 test_merged(void **state)
@@ -685,6 +759,7 @@ main(void)
 		cmocka_unit_test(test_crc_formula),
 		cmocka_unit_test(test_checksum),
 		cmocka_unit_test(test_checksum_distrusted),
+		cmocka_unit_test(test_checksum_same),
 		cmocka_unit_test(test_merged),
 		cmocka_unit_test(test_merged_miss),
 		cmocka_unit_test(test_lockstep),
