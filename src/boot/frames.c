@@ -214,6 +214,7 @@ int
 pv_us_command(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e)
 {
 	uint8_t pair[2] = { (uint8_t)op, (uint8_t) ~(unsigned)op };
+	uint32_t baud = u->link.baud != 0 ? u->link.baud : 9600;
 	int64_t began, took;
 	char what[32];
 	int r;
@@ -227,9 +228,11 @@ pv_us_command(struct pv_usart *u, enum pv_usart_op op, struct pv_error *e)
 		r = pv_us_ack(u, what, T_ANSWER, e);
 	if (r != 0)
 		return r;
-	took = pv_now_us() - began;
-	if (u->turn_us == 0 || took < u->turn_us)
-		u->turn_us = took;
+	/* opcode, complement and ACK: 33 bit times */
+	took = pv_now_us() - began - INT64_C(33000000) / baud;
+	u->turns++;
+	if (took > SLOW_TURN_US)
+		u->slow_turns++;
 	return 0;
 }
 

@@ -53,7 +53,6 @@ check_map(struct pv_usart *u, uint32_t addr, size_t len, bool reading,
 }
 
 #define ADAPTER_PACKET 62U /* FTDI: 64 less two status bytes */
-#define SLOW_TURN_US   500 /* an ACK takes longer than wire and device */
 
 /* --- read ------------------------------------------------------------------ */
 
@@ -152,16 +151,14 @@ read_block(struct pv_usart *u, uint32_t addr, uint8_t *data, size_t len,
 /*
  * USB adapters hand on 62 bytes at a time, and what is left over only when
  * their latency timer runs out. Where that shows, ask for so much that with
- * its three ACKs the answer is four whole packets.
+ * its three ACKs the answer is four whole packets. Where it does not it costs
+ * one part in 500, so a few long waits are enough; the shortest one says
+ * nothing, as the timer may have been about to run out.
  */
 static size_t
 read_step(const struct pv_usart *u)
 {
-	uint32_t baud = u->link.baud != 0 ? u->link.baud : 9600;
-
-	/* opcode, complement and ACK: 33 bit times */
-	if (u->opt.lockstep ||
-	    u->turn_us - INT64_C(33000000) / baud < SLOW_TURN_US)
+	if (u->opt.lockstep || 4U * u->slow_turns < u->turns || u->turns == 0)
 		return PV_USART_BLOCK;
 	return 4U * ADAPTER_PACKET - 3U;
 }

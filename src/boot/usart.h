@@ -16,14 +16,16 @@
 #define SYNC 0x7fU
 
 /* Times in milliseconds. */
-#define T_TURN	    20	 /* one turn-around: FTDI's 16 ms timer and some */
-#define T_ANSWER    1000 /* an ACK that needs no work, or data of a read */
-#define T_WRITE	    2000 /* programming one block, where no data is known */
-#define T_PAGE	    5000 /* erasing one page, where no data is known */
-#define T_MASS	    35000
-#define T_ERASE_MAX 120000 /* bound of any list */
-#define T_SEND	    2000
-#define T_MARGIN    1000
+#define T_TURN	     20	  /* one turn-around: FTDI's 16 ms timer and some */
+#define T_ANSWER     1000 /* an ACK that needs no work, or data of a read */
+#define T_WRITE	     2000 /* programming one block, where no data is known */
+#define T_PAGE	     5000 /* erasing one page, where no data is known */
+#define T_MASS	     35000
+#define T_ERASE_MAX  120000 /* bound of any list */
+#define T_SEND	     2000
+#define T_MARGIN     1000
+/* Microseconds: an ACK takes longer than wire and device do. */
+#define SLOW_TURN_US 500
 
 #define ATTEMPTS 5U /* of one operation, the first included */
 
@@ -66,8 +68,8 @@ struct pv_usart {
 	bool read_worked, write_worked;
 	/* Writes in lockstep have worked at both ends of this range. */
 	uint32_t safe_lo, safe_hi;
-	/* Shortest wait for an ACK seen, microseconds; 0 not known. */
-	int64_t turn_us;
+	/* Waits for the ACK of an opcode, and how many of them were long. */
+	unsigned turns, slow_turns;
 
 	enum { CRC_UNKNOWN, CRC_TRUSTED, CRC_REFUSED } crc;
 	size_t crc_shape; /* bytes after the initial value; 0 not known */

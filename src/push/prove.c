@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK  4096U /* bytes of one read */
+#define CHUNK  8192U /* bytes of one read */
 #define AGAIN  4U    /* reads of a block that differs */
 #define SPLITS 64U   /* halves waiting; 32 would do for 32-bit addresses */
 

@@ -43,6 +43,9 @@ holds 'and it is there' "$T/data.bin"
 counted 'command and address together, nothing tried again' \
 	'.retries == 0 and .line.blocks_merged > 20 and .line.blocks_lockstep == 1
 	 and .line.reads_merged > 20 and .verified_by == "read-back"'
+# 245 bytes at a time: with three ACKs four packets of an adapter with latency.
+counted 'the answers fill the packets of the adapter' \
+	'.line.reads_merged + .line.reads_lockstep == 26'
 expect 0 '' 'in lockstep' -- \
 	provisor --json device write "$IMAGE" --port "$PORT" --lockstep
 counted 'no frame was merged' \
