@@ -593,12 +593,12 @@ test_install_unplugged(void **state)
 
 /* One byte lost or damaged at any place, either way: done, or an error. */
 static void
-lossy(unsigned kind, uint64_t at)
+lossy(void (*open)(struct bench *t), unsigned kind, uint64_t at)
 {
 	struct bench t;
 	int r;
 
-	bench_open(&t);
+	open(&t);
 	if (kind == 0)
 		t.b->lose_in = t.b->total_in + at;
 	else if (kind == 1)
@@ -628,7 +628,21 @@ test_install_lossy(void **state)
 	for (kind = 0; kind < 3; kind++)
 		for (at = 0; at < (kind == 1 ? 420U : 3300U);
 		     at += at < 600 ? 1 : 13)
-			lossy(kind, at);
+			lossy(bench_open, kind, at);
+}
+
+/* The restarts between parts are near the middle; few bytes come back. */
+static void
+test_install_parts_lossy(void **state)
+{
+	unsigned kind;
+	uint64_t at;
+
+	(void)state;
+	for (kind = 0; kind < 3; kind++)
+		for (at = 0; at < (kind == 1 ? 700U : 5200U);
+		     at += kind == 1 ? 3 : 23)
+			lossy(bench_parts, kind, at);
 }
 
 /* --- the file ------------------------------------------------------------------- */
@@ -747,6 +761,7 @@ main(void)
 		cmocka_unit_test(test_install_no_agent),
 		cmocka_unit_test(test_install_unplugged),
 		cmocka_unit_test(test_install_lossy),
+		cmocka_unit_test(test_install_parts_lossy),
 		cmocka_unit_test(test_package_prefixes),
 		cmocka_unit_test(test_package_kinds),
 	};
