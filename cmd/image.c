@@ -4,6 +4,7 @@
  * of the noun stand for the help; what a verb does is in cmd/image_FORMAT.c.
  */
 #include "cmd/image.h"
+#include "cmd/image_mcuboot.h"
 
 #include <string.h>
 
@@ -114,5 +115,10 @@ const struct pv_verb pv_verbs_image[] = {
 	    "encrypt an image that is signed already", NULL, run_format },
 	{ "image", "decrypt", "[--format FORMAT] [OPTIONS] FILE -o FILE",
 	    "take the encryption off an image", NULL, run_format },
+	{ "image", "from-xml",
+	    "[--flavor FLAVOR] [--key KEY] [--dry-run] FILE.xml [-o FILE]",
+	    "sign an image as the XML of an ST provisioning folder says",
+	    "provisor image from-xml STiROT/Image/STiRoT_Code_Image.xml",
+	    pv_image_from_xml },
 	{ 0 },
 };

@@ -71,4 +71,8 @@ int pv_image_mcuboot_encrypt(
 int pv_image_mcuboot_decrypt(
     struct pv_app *app, int argc, const char **argv, struct pv_error *e);
 
+/* image_xml.c */
+int pv_image_from_xml(
+    struct pv_app *app, int argc, const char **argv, struct pv_error *e);
+
 #endif
