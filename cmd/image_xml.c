@@ -78,6 +78,26 @@ make_words(const struct pv_tpc *t, const char *flavor, const char *key,
 	w->v[w->n] = NULL;
 }
 
+/* A word as a shell takes it. */
+static void
+put_quoted(const struct pv_app *app, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO"
+				    "PQRSTUVWXYZ0123456789-_./,:=+@%";
+
+	if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+		pv_out(app, " %s", word);
+		return;
+	}
+	pv_out(app, " '");
+	for (; *word != '\0'; word++)
+		if (*word == '\'')
+			pv_out(app, "'\\''");
+		else
+			pv_out(app, "%c", *word);
+	pv_out(app, "'");
+}
+
 static int
 show(struct pv_app *app, const struct pv_tpc *t, const struct words *w,
     struct pv_error *e)
@@ -89,7 +109,7 @@ show(struct pv_app *app, const struct pv_tpc *t, const struct words *w,
 	list = pv_json_set_array(o, "command");
 	pv_out(app, "provisor image");
 	for (int i = 0; i < w->n; i++) {
-		pv_out(app, " %s", w->v[i]);
+		put_quoted(app, w->v[i]);
 		pv_json_add_str(list, w->v[i]);
 	}
 	pv_out(app, "\n");

@@ -13,7 +13,7 @@
 
 /* One description under way. */
 struct reading {
-	const char *path; /* of the XML, as the caller gave it */
+	const char *path; /* of the XML, as the caller gave it; "" for text */
 	struct pv_xml *linked;
 	char linked_rel[TEXT_MAX]; /* its path from the XML's folder */
 	struct pv_tpc *t;
@@ -268,6 +268,8 @@ take_global(struct reading *rd, const struct pv_xml_node *n, struct pv_error *e)
 		r = copy(title == NULL ? "image" : title, &rd->t->title, e);
 	if (r != 0 || linked == NULL || linked[0] == '\0')
 		return r;
+	if (rd->path[0] == '\0')
+		return pv_fail(e, PV_E_UNSUPPORTED, "text links to nothing");
 	r = beside("", linked, rd->linked_rel, e);
 	if (r == 0)
 		r = beside(rd->path, rd->linked_rel, full, e);
@@ -317,6 +319,22 @@ pv_tpc_read(const char *path, struct pv_tpc *ret_t, struct pv_error *e)
 	if (r != 0)
 		(void)pv_wrap(e, "'%s'", path);
 	pv_xml_free(rd.linked);
+	pv_xml_free(x);
+	return r;
+}
+
+int
+pv_tpc_parse(
+    const char *text, size_t len, struct pv_tpc *ret_t, struct pv_error *e)
+{
+	struct reading rd = { .path = "", .t = ret_t };
+	struct pv_xml *x = NULL;
+	int r;
+
+	memset(ret_t, 0, sizeof(*ret_t));
+	if ((r = pv_xml_parse(text, len, &x, e)) != 0)
+		return r;
+	r = take_all(&rd, pv_xml_root(x), e);
 	pv_xml_free(x);
 	return r;
 }

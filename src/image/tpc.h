@@ -22,7 +22,7 @@ struct pv_tpc {
 	size_t n;
 	char *input, *output; /* paths, relative ones from the XML's folder */
 	/* Paths that lead out of the folder above the XML's. */
-	const char *outside[PV_TPC_WORDS_MAX];
+	const char *outside[PV_TPC_WORDS_MAX + 2]; /* options, input, output */
 	size_t n_outside;
 };
 
@@ -33,6 +33,9 @@ struct pv_tpc {
  */
 PV_MUST_USE int pv_tpc_read(
     const char *path, struct pv_tpc *ret_t, struct pv_error *e);
+/* The same of text, which may link to nothing; paths stay as they are. */
+PV_MUST_USE int pv_tpc_parse(
+    const char *text, size_t len, struct pv_tpc *ret_t, struct pv_error *e);
 void pv_tpc_release(struct pv_tpc *t);
 
 #endif

@@ -73,9 +73,9 @@ ok 'another flavor by its options, another output' -- sh -c "
 	'$WITNESS' o.hex fw.bin $W $M"
 expect 0 'image sign --flavor st-h5-stirot -k rot/Image/./../Config/./../Keys/auth.pem .* -S 0x00020000 .* -x 0x81e0000 -ma 0x73ab1024' \
 	'--dry-run prints the command' -- provisor image from-xml --dry-run rot/Image/code.xml
-provisor image from-xml --dry-run --quiet rot/Image/oemirot.xml -o s.hex >command
+provisor image from-xml --dry-run --quiet rot/Image/oemirot.xml -o s.hex >cmd.sh
 ok 'which does the same' -- sh -c '
-	sh -e ./command >/dev/null && provisor image verify -k p256-pub.pem --decrypt-key enc-ec.pem s.hex'
+	sh -e ./cmd.sh >/dev/null && provisor image verify -k p256-pub.pem --decrypt-key enc-ec.pem s.hex'
 ok '--json' -- sh -c 'provisor --json image from-xml rot/Image/code.xml |
 	jq -e ".flavor == \"st-h5-stirot\" and .version == \"1.2.3+0\""'
 expect 0 'version' 'another key' -- provisor image from-xml --key other.pem rot/Image/oemirot.xml -o k.hex
@@ -89,6 +89,8 @@ ok 'outputs are found from the XML' -- sh -c 'provisor image from-xml rot/Image/
 token
 openssl pkcs8 -topk8 -nocrypt -in p256.pem -out p256.p8
 softhsm2-util --import p256.p8 --token oem --label boot --id 01 --pin 271828 >/dev/null
+expect 0 "-k 'pkcs11:token=oem;object=boot'" '--dry-run quotes what a shell would take apart' -- \
+	provisor image from-xml --dry-run --key 'pkcs11:token=oem;object=boot' rot/Image/oemirot.xml
 ok 'a key in a token' -- sh -c "
 	provisor image from-xml --key 'pkcs11:token=oem;object=boot' rot/Image/oemirot.xml -o t.hex &&
 	provisor image verify -k p256-pub.pem --decrypt-key enc-ec.pem t.hex"
