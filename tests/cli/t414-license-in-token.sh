@@ -48,7 +48,8 @@ expect 0 '"profile":"ssp","in_token":true,"why_not":null' "and by profile" -- \
 
 P11ECIES_LOG="$T/log"
 export P11ECIES_LOG
-expect 0 'campaign e1: 4 licenses' "ecies with --require-resident" -- \
+expect 0 'campaign e1: 4 licenses, profile ecies \(key stays in the token\)' \
+	"ecies with --require-resident" -- \
 	campaign e1 4 --license-profile ecies --require-resident
 expect 0 'license no. 1 of 4' "a license" -- \
 	issue e1 "$T/c1" "$T/l1" --require-resident
