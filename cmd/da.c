@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* provisor da certificate: the chains that open a device for debugging. */
 #include "cmd/da.h"
+#include "cmd/signing.h"
 
-#include "base/file.h"
 #include "base/hex.h"
 #include "crypto/digest.h"
 #include "crypto/ec.h"
-#include "crypto/sigkey.h"
 #include "image/p256.h"
 
 #include <stdlib.h>
@@ -73,27 +72,6 @@ parse_fields(struct create *k, struct pv_error *e)
 	return 0;
 }
 
-/* X and Y of the key that the certificate is about. */
-static int
-subject(struct pv_app *app, struct create *k, struct pv_error *e)
-{
-	struct pv_pubkey *key = NULL;
-	uint8_t point[96];
-	size_t len = 0;
-	int r = pv_open_public(app, k->key, &key, e);
-
-	if (r == 0 && pv_pubkey_alg(key) != PV_SIG_ECDSA_P256)
-		r = pv_fail(e, PV_E_UNSUPPORTED,
-		    "'%s' is a key of %s; debug authentication takes P-256",
-		    k->key, pv_sig_alg_name(pv_pubkey_alg(key)));
-	if (r == 0)
-		r = pv_pubkey_point(key, point, &len, e);
-	if (r == 0)
-		memcpy(k->next.public_key, point, 64);
-	pv_pubkey_free(key);
-	return r;
-}
-
 /* Whose key signs: the last certificate's, or the root's own. */
 static const uint8_t *
 issuer_point(const struct create *k)
@@ -146,34 +124,17 @@ sign(struct pv_app *app, struct create *k, struct pv_error *e)
 	return r != 0 ? r : check_signature(k, digest, "what was signed", e);
 }
 
-/* What somebody else signs: the bytes, or their SHA-256. */
 static int
 write_vector(struct pv_app *app, const struct create *k, struct pv_error *e)
 {
 	uint8_t bytes[PV_ADAC_CERT], digest[32];
-	bool payload = strcmp(k->vector, "payload") == 0;
-	struct pv_json *o;
-	int r;
+	struct pv_part part = { bytes + PV_ADAC_TBS_AT, PV_ADAC_TBS };
+	int r = pv_da_digest(&k->next, digest, e);
 
-	if (!payload && strcmp(k->vector, "digest") != 0)
-		return pv_fail(
-		    e, PV_E_USAGE, "--vector-to-sign is 'digest' or 'payload'");
 	pv_adac_encode(&k->next, bytes);
-	r = pv_da_digest(&k->next, digest, e);
-	if (r == 0)
-		r = payload ? pv_file_write(k->out, 0644,
-				  bytes + PV_ADAC_TBS_AT, PV_ADAC_TBS, e)
-			    : pv_file_write(
-				  k->out, 0644, digest, sizeof(digest), e);
-	if (r != 0)
-		return r;
-	pv_out(app, "%s: the %s to sign\n", k->out, k->vector);
-	o = pv_json_new_object();
-	pv_json_set_str(o, "result", "ok");
-	pv_json_set_str(o, "output", k->out);
-	pv_json_set_str(o, "vector", k->vector);
-	pv_json_set_hex(o, "digest", digest, sizeof(digest));
-	return pv_out_json(app, o, e);
+	return r != 0 ? r
+		      : pv_vector_write(
+			    app, k->out, k->vector, &part, 1, digest, e);
 }
 
 static int
@@ -193,12 +154,10 @@ check_options(const struct create *k, struct pv_error *e)
 	if (k->chain == NULL && k->issuer != NULL)
 		return pv_fail(e, PV_E_USAGE,
 		    "--issuer: a root signs itself; for others give --chain");
-	if (strcmp(k->out, k->key) == 0 ||
-	    (k->chain != NULL && strcmp(k->out, k->chain) == 0) ||
-	    (k->issuer != NULL && strcmp(k->out, k->issuer) == 0))
-		return pv_fail(
-		    e, PV_E_USAGE, "output '%s' is one of the inputs", k->out);
-	return 0;
+	if (pv_vector_check(k->vector, e) != 0)
+		return PV_E_USAGE;
+	return pv_check_output(
+	    k->out, (const char *const[]){ k->key, k->chain, k->issuer }, 3, e);
 }
 
 static int
@@ -217,7 +176,7 @@ create(struct pv_app *app, struct create *k, struct pv_error *e)
 	if (r == 0)
 		r = pv_da_fits(&k->c, &k->next, e);
 	if (r == 0)
-		r = subject(app, k, e);
+		r = pv_open_point(app, k->key, k->next.public_key, e);
 	if (r != 0)
 		return r;
 	if (k->vector != NULL)

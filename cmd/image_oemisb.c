@@ -127,7 +127,7 @@ run_verify(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		    "file with the 32 bytes", "FILE" },
 		POPT_TABLEEND,
 	};
-	uint8_t hash[32], stored[32];
+	uint8_t hash[32], stored[32] = { 0 };
 	uint64_t size = 0;
 	int r = pv_options(app, table, argc, argv, 1, 1, &args, e);
 

@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/hex.h"
-#include "cmd/image_stm32.h"
+#include "cmd/signing.h"
 #include "crypto/digest.h"
 #include "crypto/ec.h"
 #include "crypto/rand.h"
@@ -187,26 +187,6 @@ set_part(const struct pack *k, struct pv_sbsfu_header *h, struct pv_error *e)
 /* --- signing and writing --------------------------------------------------------------- */
 
 static int
-write_vector(struct pv_app *app, const struct pack *k, const uint8_t *head,
-    size_t len, const uint8_t digest[32], struct pv_error *e)
-{
-	bool payload = strcmp(k->vector, "payload") == 0;
-	struct pv_json *o;
-	int r = payload ? pv_file_write(k->out, 0644, head, len, e)
-			: pv_file_write(k->out, 0644, digest, 32, e);
-
-	if (r != 0)
-		return r;
-	pv_out(app, "%s: the %s to sign\n", k->out, k->vector);
-	o = pv_json_new_object();
-	pv_json_set_str(o, "result", "ok");
-	pv_json_set_str(o, "output", k->out);
-	pv_json_set_str(o, "vector", k->vector);
-	pv_json_set_hex(o, "digest", digest, 32);
-	return pv_out_json(app, o, e);
-}
-
-static int
 sign(struct pack *k, struct pv_sbsfu_image *m, const uint8_t digest[32],
     struct pv_error *e)
 {
@@ -291,6 +271,7 @@ make(struct pv_app *app, struct pack *k, struct pv_error *e)
 {
 	struct pv_sbsfu_image m = { .payload = NULL };
 	uint8_t head[PV_SBSFU_HEADER_MAX], digest[32];
+	struct pv_part part = { head, 0 };
 	const uint8_t *aes =
 	    k->secret == NULL ? NULL : pv_secret_bytes(k->secret);
 	size_t len = 0;
@@ -309,7 +290,9 @@ make(struct pv_app *app, struct pack *k, struct pv_error *e)
 	if (r == 0)
 		r = pv_sbsfu_signed(&m, head, &len, digest, e);
 	if (r == 0 && k->vector != NULL) {
-		r = write_vector(app, k, head, len, digest, e);
+		part.len = len;
+		r = pv_vector_write(
+		    app, k->out, k->vector, &part, 1, digest, e);
 	} else if (r == 0) {
 		r = sign(k, &m, digest, e);
 		if (r == 0)
@@ -334,10 +317,8 @@ check_keys(const struct pack *k, struct pv_error *e)
 	if (!ecdsa && sources != 0)
 		return pv_fail(e, PV_E_USAGE,
 		    "aes-gcm has no signature; --encrypt-key does all");
-	if (k->vector != NULL && strcmp(k->vector, "digest") != 0 &&
-	    strcmp(k->vector, "payload") != 0)
-		return pv_fail(
-		    e, PV_E_USAGE, "--vector-to-sign is 'digest' or 'payload'");
+	if (pv_vector_check(k->vector, e) != 0)
+		return PV_E_USAGE;
 	if (ecdsa && k->key == NULL && k->public_key == NULL)
 		return pv_need(e, NULL, "--public-key");
 	if (pv_sbsfu_encrypted(k->scheme) != (k->aes != NULL))
@@ -391,12 +372,8 @@ check_options(const struct pack *k, const char *in, struct pv_error *e)
 	    (k->merge != NULL && !k->install))
 		return pv_fail(e, PV_E_USAGE,
 		    "--merge goes with --slot-offset and --install");
-	if (strcmp(k->out, in) == 0 ||
-	    (k->key != NULL && strcmp(k->out, k->key) == 0) ||
-	    (k->aes != NULL && strcmp(k->out, k->aes) == 0))
-		return pv_fail(
-		    e, PV_E_USAGE, "output '%s' is one of the inputs", k->out);
-	return 0;
+	return pv_check_output(
+	    k->out, (const char *const[]){ in, k->key, k->aes, k->base }, 4, e);
 }
 
 static int
@@ -409,7 +386,7 @@ open_keys(struct pv_app *app, struct pack *k, struct pv_error *e)
 		if (r == 0)
 			r = pv_p256_point(&k->signer, k->point, e);
 	} else if (k->public_key != NULL) {
-		r = pv_stm32_open_point(app, k->public_key, k->point, e);
+		r = pv_open_point(app, k->public_key, k->point, e);
 	}
 	if (r == 0 && k->aes != NULL)
 		r = pv_open_aes(app, k->aes, 16, &k->secret, e);

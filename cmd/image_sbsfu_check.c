@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "base/hex.h"
-#include "cmd/image_stm32.h"
+#include "cmd/signing.h"
 #include "crypto/x509.h"
 #include <provisor/secret.h>
 
@@ -100,8 +100,7 @@ signer_point(struct pv_app *app, const struct verify *v,
 
 	if (m->h.scheme != PV_SBSFU_X509) {
 		r = pv_need(e, v->key, "--key");
-		return r != 0 ? r
-			      : pv_stm32_open_point(app, v->key, ret_point, e);
+		return r != 0 ? r : pv_open_point(app, v->key, ret_point, e);
 	}
 	if ((r = pv_need(e, v->root, "--root")) != 0)
 		return r;
@@ -114,23 +113,6 @@ signer_point(struct pv_app *app, const struct verify *v,
 	if (r == 0)
 		r = pv_x509_point(m->certs, leaf, ret_point, e);
 	free(root);
-	return r;
-}
-
-static int
-check_version(
-    const struct pv_sbsfu_image *m, const char *text, struct pv_error *e)
-{
-	uint64_t min = 0;
-	int r;
-
-	if (text == NULL)
-		return 0;
-	r = pv_parse_u64(text, UINT16_MAX, "--min-version", &min, e);
-	if (r == 0 && m->h.version < min)
-		r = pv_fail(e, PV_E_ROLLBACK,
-		    "version %u is below %llu, which is installed",
-		    m->h.version, (unsigned long long)min);
 	return r;
 }
 
@@ -178,7 +160,8 @@ verify(struct pv_app *app, const char *path, struct pv_sbsfu_image *m,
 		r = pv_sbsfu_verify_header(
 		    m, point, aes == NULL ? NULL : pv_secret_bytes(aes), e);
 	if (r == 0)
-		r = check_version(m, v->min_version, e);
+		r = pv_check_min_version(
+		    v->min_version, UINT16_MAX, m->h.version, e);
 	if (r == 0)
 		r = check_firmware(
 		    app, m, v, aes == NULL ? NULL : pv_secret_bytes(aes), e);
@@ -248,7 +231,6 @@ pv_cmd_sbsfu_decrypt(
 	struct pv_sbsfu_profile p;
 	struct pv_secret *aes = NULL;
 	enum pv_sbsfu_scheme scheme;
-	struct pv_json *o;
 	int r = pv_options(app, table, argc, argv, 1, 1, &args, e);
 
 	if (r != 0)
@@ -267,15 +249,7 @@ pv_cmd_sbsfu_decrypt(
 	if (r == 0)
 		r = pv_sbsfu_open(&m, pv_secret_bytes(aes), &p, false, e);
 	if (r == 0)
-		r = pv_file_write(out, 0600, m.payload, m.len, e);
-	if (r == 0) {
-		pv_out(app, "%s: %zu bytes of plain firmware\n", out, m.len);
-		o = pv_json_new_object();
-		pv_json_set_str(o, "result", "ok");
-		pv_json_set_str(o, "output", out);
-		pv_json_set_u64(o, "size", m.len);
-		r = pv_out_json(app, o, e);
-	}
+		r = pv_write_plain(app, out, "firmware", m.payload, m.len, e);
 	pv_secret_free(aes);
 	pv_sbsfu_release(&m);
 	return r;

@@ -2,12 +2,12 @@
 /* provisor image sign --format stm32 */
 #include "cmd/image.h"
 #include "cmd/image_stm32.h"
+#include "cmd/signing.h"
 
 #include "base/file.h"
 #include "base/hex.h"
 #include "crypto/digest.h"
 #include "crypto/ec.h"
-#include "crypto/sigkey.h"
 #include "image/p256.h"
 #include <provisor/secret.h>
 
@@ -56,27 +56,6 @@ pv_stm32_parse_version(
 	(void)pv_fail(e, PV_E_USAGE, "no header version '%s'", text);
 	return pv_hint(e, "1 (stm32mp15), 2 (stm32mp13), 2.2 (stm32mp2), 2.3 "
 			  "(stm32n6)");
-}
-
-int
-pv_stm32_open_point(struct pv_app *app, const char *key, uint8_t ret_point[64],
-    struct pv_error *e)
-{
-	struct pv_pubkey *k = NULL;
-	uint8_t point[96];
-	size_t len = 0;
-	int r = pv_open_public(app, key, &k, e);
-
-	if (r == 0 && pv_pubkey_alg(k) != PV_SIG_ECDSA_P256)
-		r = pv_fail(e, PV_E_UNSUPPORTED,
-		    "'%s' is a key of %s; this format takes P-256", key,
-		    pv_sig_alg_name(pv_pubkey_alg(k)));
-	if (r == 0)
-		r = pv_pubkey_point(k, point, &len, e);
-	if (r == 0)
-		memcpy(ret_point, point, 64);
-	pv_pubkey_free(k);
-	return r;
 }
 
 int
@@ -245,7 +224,7 @@ read_points(struct pv_app *app, struct sign *k, struct pv_error *e)
 		if (k->n == PV_STM32_KEYS)
 			return pv_fail(e, PV_E_USAGE, "at most %u --public-key",
 			    PV_STM32_KEYS);
-		r = pv_stm32_open_point(
+		r = pv_open_point(
 		    app, k->public_keys[k->n], k->points[k->n], e);
 	}
 	return r;
@@ -354,42 +333,6 @@ encrypt(struct pv_app *app, const struct sign *k, struct pv_stm32_image *m,
 /* --- signature and file ------------------------------------------------------------ */
 
 static int
-write_parts(const char *path, const struct pv_part parts[3], struct pv_error *e)
-{
-	struct pv_outfile *f = NULL;
-	int r = pv_outfile_open(path, 0644, &f, e);
-
-	for (size_t i = 0; r == 0 && i < 3; i++)
-		r = pv_outfile_write(f, parts[i].data, parts[i].len, e);
-	if (r == 0)
-		r = pv_outfile_commit(f, e);
-	pv_outfile_free(f);
-	return r;
-}
-
-static int
-write_vector(struct pv_app *app, const struct sign *k,
-    const struct pv_part parts[3], const uint8_t digest[32], struct pv_error *e)
-{
-	struct pv_json *o;
-	int r;
-
-	if (strcmp(k->vector, "payload") == 0)
-		r = write_parts(k->out, parts, e);
-	else
-		r = pv_file_write(k->out, 0644, digest, 32, e);
-	if (r != 0)
-		return r;
-	pv_out(app, "%s: the %s to sign\n", k->out, k->vector);
-	o = pv_json_new_object();
-	pv_json_set_str(o, "result", "ok");
-	pv_json_set_str(o, "output", k->out);
-	pv_json_set_str(o, "vector", k->vector);
-	pv_json_set_hex(o, "digest", digest, 32);
-	return pv_out_json(app, o, e);
-}
-
-static int
 show_made(struct pv_app *app, const struct sign *k,
     const struct pv_stm32_image *m, struct pv_error *e)
 {
@@ -418,7 +361,8 @@ finish(struct pv_app *app, const struct sign *k,
 	if (r != 0)
 		return r;
 	if (k->vector != NULL)
-		return write_vector(app, k, parts, digest, e);
+		return pv_vector_write(
+		    app, k->out, k->vector, parts, 3, digest, e);
 	if (k->signature != NULL)
 		r = pv_p256_read_signature(k->signature, m->h.signature, e);
 	else if (k->has_signer)
@@ -467,15 +411,10 @@ check_options(const struct sign *k, const char *in, struct pv_error *e)
 	if (k->no_key && k->public_keys != NULL)
 		return pv_fail(
 		    e, PV_E_USAGE, "--no-key leaves no use for --public-key");
-	if (k->vector != NULL && strcmp(k->vector, "digest") != 0 &&
-	    strcmp(k->vector, "payload") != 0)
-		return pv_fail(
-		    e, PV_E_USAGE, "--vector-to-sign is 'digest' or 'payload'");
-	if (strcmp(k->out, in) == 0 ||
-	    (k->key != NULL && strcmp(k->out, k->key) == 0))
-		return pv_fail(
-		    e, PV_E_USAGE, "output '%s' is one of the inputs", k->out);
-	return 0;
+	if (pv_vector_check(k->vector, e) != 0)
+		return PV_E_USAGE;
+	return pv_check_output(
+	    k->out, (const char *const[]){ in, k->key, k->edmk }, 3, e);
 }
 
 static int

@@ -21,9 +21,6 @@ PV_MUST_USE int pv_stm32_show(struct pv_app *app, const char *path,
 /* "2.2" or "mp2" and so on to a version; PV_E_USAGE lists them. */
 PV_MUST_USE int pv_stm32_parse_version(
     const char *text, uint32_t *ret_version, struct pv_error *e);
-/* X and Y of a P-256 key as typed. */
-PV_MUST_USE int pv_stm32_open_point(struct pv_app *app, const char *key,
-    uint8_t ret_point[64], struct pv_error *e);
 /* A master key file of 16 or 32 bytes. */
 PV_MUST_USE int pv_stm32_open_edmk(struct pv_app *app, const char *key,
     struct pv_secret **ret_key, struct pv_error *e);

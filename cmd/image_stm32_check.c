@@ -2,6 +2,7 @@
 /* provisor image verify, inspect, decrypt --format stm32 */
 #include "cmd/image.h"
 #include "cmd/image_stm32.h"
+#include "cmd/signing.h"
 
 #include "base/file.h"
 #include "base/hex.h"
@@ -156,7 +157,7 @@ check_trust(struct pv_app *app, const struct pv_stm32_image *m,
 	int r = 0;
 
 	if (v->key != NULL) {
-		r = pv_stm32_open_point(app, v->key, point, e);
+		r = pv_open_point(app, v->key, point, e);
 		if (r == 0 && !pv_ct_equal(point, m->h.public_key, 64))
 			r = pv_fail(e, PV_E_VERIFY,
 			    "it is signed by another key than '%s'", v->key);
@@ -171,24 +172,6 @@ check_trust(struct pv_app *app, const struct pv_stm32_image *m,
 			    "that hash refuses it",
 			    v->key_hash);
 	}
-	return r;
-}
-
-static int
-check_version(
-    const struct pv_stm32_image *m, const char *text, struct pv_error *e)
-{
-	uint64_t min = 0;
-	int r;
-
-	if (text == NULL)
-		return 0;
-	r = pv_parse_u64(text, UINT32_MAX, "--min-version", &min, e);
-	if (r == 0 && m->h.image_version < min)
-		r = pv_fail(e, PV_E_ROLLBACK,
-		    "image version %u is below %llu: a device with that "
-		    "counter refuses it",
-		    m->h.image_version, (unsigned long long)min);
 	return r;
 }
 
@@ -219,7 +202,8 @@ verify(struct pv_app *app, const char *path, struct pv_stm32_image *m,
 	if (r == 0)
 		r = check_trust(app, m, v, e);
 	if (r == 0)
-		r = check_version(m, v->min_version, e);
+		r = pv_check_min_version(
+		    v->min_version, UINT32_MAX, m->h.image_version, e);
 	if (r == 0 && v->edmk != NULL)
 		r = decrypt(app, m, v->edmk, e);
 	if (r != 0)
@@ -293,7 +277,6 @@ pv_cmd_stm32_decrypt(
 		POPT_TABLEEND,
 	};
 	struct pv_stm32_image m = { .payload = NULL };
-	struct pv_json *o;
 	int r = pv_options(app, table, argc, argv, 1, 1, &args, e);
 
 	if (r != 0)
@@ -304,15 +287,7 @@ pv_cmd_stm32_decrypt(
 	if (r == 0)
 		r = decrypt(app, &m, key, e);
 	if (r == 0)
-		r = pv_file_write(out, 0600, m.payload, m.len, e);
-	if (r == 0) {
-		pv_out(app, "%s: %zu bytes of plain payload\n", out, m.len);
-		o = pv_json_new_object();
-		pv_json_set_str(o, "result", "ok");
-		pv_json_set_str(o, "output", out);
-		pv_json_set_u64(o, "size", m.len);
-		r = pv_out_json(app, o, e);
-	}
+		r = pv_write_plain(app, out, "payload", m.payload, m.len, e);
 	pv_stm32_release(&m);
 	return r;
 }

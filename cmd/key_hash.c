@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 #include "cmd/image_stm32.h"
 #include "cmd/key.h"
+#include "cmd/signing.h"
 
 #include "base/buf.h"
 #include "base/file.h"
@@ -37,7 +38,7 @@ show_words(struct pv_app *app, uint32_t version, const uint8_t hash[32],
 		uint32_t v = pv_get_u32be(hash + (size_t)i * 4);
 		struct pv_json *w = pv_json_add_object(list);
 
-		pv_json_set_int(w, "word", (int64_t)(first + i));
+		pv_json_set_int(w, "word", (int64_t)first + i);
 		pv_json_set_addr(w, "value", v);
 		pv_out(app, "  OTP word %u  0x%08x\n", first + i, v);
 	}
@@ -57,7 +58,7 @@ hash_keys(struct pv_app *app, uint32_t version, const char **keys,
 		uint8_t point[64];
 		char hex[65];
 
-		r = pv_stm32_open_point(app, keys[n], point, e);
+		r = pv_open_point(app, keys[n], point, e);
 		if (r == 0)
 			r = pv_stm32_key_hash(
 			    version, PV_STM32_P256, point, hashes[n], e);

@@ -2,10 +2,10 @@
 /* provisor obk: OB keys from their description, and what is in them. */
 #include "cmd/cmd.h"
 #include "cmd/obk.h"
+#include "cmd/signing.h"
 
 #include "base/file.h"
 #include "crypto/ec.h"
-#include "crypto/sigkey.h"
 #include "image/obk.h"
 #include <provisor/secret.h>
 
@@ -19,21 +19,7 @@
 static int
 key_point(void *ctx, const char *key, uint8_t ret_point[64], struct pv_error *e)
 {
-	struct pv_pubkey *k = NULL;
-	uint8_t point[96];
-	size_t len = 0;
-	int r = pv_open_public(ctx, key, &k, e);
-
-	if (r == 0 && pv_pubkey_alg(k) != PV_SIG_ECDSA_P256)
-		r = pv_fail(e, PV_E_UNSUPPORTED,
-		    "'%s': OB keys hold keys of P-256, not %s", key,
-		    pv_sig_alg_name(pv_pubkey_alg(k)));
-	if (r == 0)
-		r = pv_pubkey_point(k, point, &len, e);
-	if (r == 0)
-		memcpy(ret_point, point, 64);
-	pv_pubkey_free(k);
-	return r;
+	return pv_open_point(ctx, key, ret_point, e);
 }
 
 static int

@@ -149,7 +149,7 @@ pv_adac_detect(const uint8_t *data, size_t len)
 	static const char text[] = "AAABAtQAAA";
 
 	return (len >= PV_ADAC_CERT && memcmp(data, head, sizeof(head)) == 0) ||
-	       (len >= PV_BASE64_LEN(PV_ADAC_CERT) &&
+	       (len >= PV_BASE64_LEN((size_t)PV_ADAC_CERT) &&
 		   memcmp(data, text, sizeof(text) - 1) == 0);
 }
 
@@ -158,7 +158,7 @@ pv_adac_chain_bytes(const uint8_t *file, size_t len,
     uint8_t ret_bytes[PV_ADAC_LEVELS * PV_ADAC_CERT], size_t *ret_len,
     struct pv_error *e)
 {
-	size_t cap = PV_ADAC_LEVELS * PV_ADAC_CERT, n = len;
+	size_t cap = (size_t)PV_ADAC_LEVELS * PV_ADAC_CERT, n = len;
 
 	if (len >= 2 && file[0] == 0 && file[1] == 0) {
 		if (len > cap)
@@ -315,7 +315,7 @@ parse_hex(const char *digits, uint8_t mask[PV_ADAC_MASK], struct pv_error *e)
 {
 	size_t n = strlen(digits);
 
-	if (n == 0 || n > 2 * PV_ADAC_MASK)
+	if (n == 0 || n > (size_t)2 * PV_ADAC_MASK)
 		return pv_fail(e, PV_E_USAGE,
 		    "a permission mask has 1 to 32 hex digits after 0x");
 	for (size_t i = 0; i < n; i++) {

@@ -19,21 +19,30 @@ not_p256(enum pv_sig_alg alg, struct pv_error *e)
 }
 
 int
-pv_p256_point(const struct pv_message_signer *s, uint8_t ret_point[64],
-    struct pv_error *e)
+pv_p256_of_key(
+    const struct pv_pubkey *k, uint8_t ret_point[64], struct pv_error *e)
 {
-	struct pv_pubkey *k = NULL;
 	uint8_t point[96];
 	size_t len = 0;
 	int r;
 
-	if (s->alg != PV_SIG_ECDSA_P256)
-		return not_p256(s->alg, e);
-	r = pv_pubkey_from_spki(s->spki, s->spki_len, &k, e);
-	if (r == 0)
-		r = pv_pubkey_point(k, point, &len, e);
+	if (pv_pubkey_alg(k) != PV_SIG_ECDSA_P256)
+		return not_p256(pv_pubkey_alg(k), e);
+	r = pv_pubkey_point(k, point, &len, e);
 	if (r == 0)
 		memcpy(ret_point, point, 64);
+	return r;
+}
+
+int
+pv_p256_point(const struct pv_message_signer *s, uint8_t ret_point[64],
+    struct pv_error *e)
+{
+	struct pv_pubkey *k = NULL;
+	int r = pv_pubkey_from_spki(s->spki, s->spki_len, &k, e);
+
+	if (r == 0)
+		r = pv_p256_of_key(k, ret_point, e);
 	pv_pubkey_free(k);
 	return r;
 }

@@ -12,6 +12,11 @@
 #include <provisor/err.h>
 #include <provisor/signature.h>
 
+struct pv_pubkey;
+
+/* X then Y of a key; PV_E_UNSUPPORTED when it is not P-256. */
+PV_MUST_USE int pv_p256_of_key(
+    const struct pv_pubkey *k, uint8_t ret_point[64], struct pv_error *e);
 /* X then Y of the signer's key; PV_E_UNSUPPORTED when it is not P-256. */
 PV_MUST_USE int pv_p256_point(const struct pv_message_signer *s,
     uint8_t ret_point[64], struct pv_error *e);

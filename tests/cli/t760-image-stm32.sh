@@ -132,7 +132,7 @@ verify 0 'signature, key' 'verify against a hash in a file' v1 --key-hash pkh.bi
 verify 0 'signature, key' 'and in hex' v1 --key-hash "$(xxd -p -c 32 pkh.bin)"
 verify 4 'the hash of its keys is not' 'another hash' v2 --key-hash pkh.bin
 verify 4 'signed by another key' 'another key' v1 --key "$G/key1.pub.pem"
-verify 5 'image version 5 is below 6' 'an old version' v1 --min-version 6
+verify 5 'version 5 is below 6' 'an old version' v1 --min-version 6
 verify 0 'verified' 'a new one' v1 --min-version 5
 
 # --- detached
