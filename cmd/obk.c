@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "crypto/ec.h"
+#include "crypto/pem.h"
 #include "image/obk.h"
 #include <provisor/secret.h>
 
@@ -25,10 +26,10 @@ key_point(void *ctx, const char *key, uint8_t ret_point[64], struct pv_error *e)
 static int
 key_scalar(void *ctx, const char *key, uint8_t ret_d[32], struct pv_error *e)
 {
+	struct pv_passphrase pass = { ctx, pv_app_passphrase };
 	struct pv_ec_key *k = NULL;
 	int r;
 
-	(void)ctx;
 	if (pv_hsm_is_uri(key)) {
 		(void)pv_fail(e, PV_E_USAGE,
 		    "the private key itself goes into the object, and '%s' "
@@ -36,7 +37,7 @@ key_scalar(void *ctx, const char *key, uint8_t ret_d[32], struct pv_error *e)
 		    key);
 		return pv_hint(e, "give this key as a PEM file");
 	}
-	r = pv_ec_read_pem(key, &k, e);
+	r = pv_ec_read_pem_pass(key, &pass, &k, e);
 	if (r == 0)
 		r = pv_ec_scalar(k, ret_d, e);
 	pv_ec_free(k);

@@ -288,11 +288,18 @@ out:
 int
 pv_ec_read_pem(const char *path, struct pv_ec_key **ret_k, struct pv_error *e)
 {
+	return pv_ec_read_pem_pass(path, NULL, ret_k, e);
+}
+
+int
+pv_ec_read_pem_pass(const char *path, const struct pv_passphrase *pass,
+    struct pv_ec_key **ret_k, struct pv_error *e)
+{
 	uint8_t pub[PV_EC_PUBLIC];
 	EVP_PKEY *pkey = NULL;
 	int r;
 
-	if ((r = pv_ossl_read_private(path, NULL, &pkey, e)) != 0)
+	if ((r = pv_ossl_read_private(path, pass, &pkey, e)) != 0)
 		return r;
 	if ((r = pkey_public(pkey, pub, e)) != 0) {
 		EVP_PKEY_free(pkey);

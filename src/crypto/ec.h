@@ -44,6 +44,11 @@ PV_MUST_USE int pv_ec_from_scalar(const uint8_t d[PV_EC_SCALAR],
 /* From an unencrypted PEM file, PKCS#8 or SEC1. */
 PV_MUST_USE int pv_ec_read_pem(
     const char *path, struct pv_ec_key **ret_k, struct pv_error *e);
+/* The same, or an encrypted one; `pass` may be NULL. */
+struct pv_passphrase;
+PV_MUST_USE int pv_ec_read_pem_pass(const char *path,
+    const struct pv_passphrase *pass, struct pv_ec_key **ret_k,
+    struct pv_error *e);
 /* PKCS#8 PEM, mode 0600. */
 PV_MUST_USE int pv_ec_write_pem(
     const struct pv_ec_key *k, const char *path, struct pv_error *e);

@@ -157,6 +157,19 @@ json 3 "'destination' needs 'encrypt'" '{"destination":"0x0ffd0100","fields":[{"
 json 3 "field 1: unknown member 'pass'" '{"fields":[{"type":"number","value":"0x1","pass":"x"}]}'
 json 3 'not a JSON object' '[]'
 
+# --- an encrypted key file
+printf 'open sesame\n' >pass.txt
+printf 'wrong\n' >wrong.txt
+openssl pkcs8 -topk8 -v2 aes-256-cbc -in Keys/encryption.pem -passout file:pass.txt \
+	-out Keys/locked.pem
+sed 's|Keys/encryption.pem|Keys/locked.pem|' keys.json >locked.json
+ok 'an encrypted key' -- provisor obk from-json locked.json -o locked.obk \
+	--passphrase-file pass.txt
+same 'the same object' locked.obk Binary/oemirot_h5.golden
+expect 3 'wrong passphrase' 'a wrong passphrase' -- provisor obk from-json locked.json \
+	-o bad.obk --passphrase-file wrong.txt
+not_ok 'no output' -- test -e bad.obk
+
 # --- a key in a token: its public half
 if command -v softhsm2-util >/dev/null; then
 	token oem

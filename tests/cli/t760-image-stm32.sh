@@ -212,6 +212,19 @@ verify 3 'unknown signature algorithm 3' 'an algorithm' "$C/algorithm.stm32"
 expect 2 "there is no 'image encrypt' for format 'stm32'" 'encrypt' -- \
 	provisor image encrypt --format stm32 v1 -o x
 
+# --- an encrypted key file
+printf 'open sesame\n' >pass.txt
+printf 'wrong\n' >wrong.txt
+openssl pkcs8 -topk8 -v2 aes-256-cbc -in "$G/key0.pem" -passout file:pass.txt -out locked.pem
+# shellcheck disable=SC2086
+{
+	ok 'an encrypted key' -- sign --header-version 1 $A --key locked.pem \
+		--passphrase-file pass.txt "$P" -o locked
+	same 'the same image' locked "$G/v1-signed.stm32"
+	bad 3 'wrong passphrase' 'a wrong passphrase' --header-version 1 $A --key locked.pem \
+		--passphrase-file wrong.txt "$P"
+}
+
 # --- a key in a token
 if command -v softhsm2-util >/dev/null; then
 	token oem
