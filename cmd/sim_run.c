@@ -256,6 +256,11 @@ parse_firmware(const struct run_options *o, const struct pv_chip *chip,
 			setup->generation = (enum pv_mp_generation)i;
 		}
 	}
+	if (chip->mpu && (o->boot0 != NULL || o->go_text != NULL ||
+			     o->flash_times || o->layout != NULL))
+		return pv_fail(e, PV_E_USAGE,
+		    "--boot0, --go-text, --flash-times and --usb-layout are "
+		    "for a microcontroller");
 	if (o->firmware != NULL && !setup->has_generation)
 		return pv_fail(e, PV_E_USAGE,
 		    "--firmware: no generation '%s' (2.2, 2.4, 2.8)",

@@ -115,7 +115,8 @@ pv_mp_image_key_hash(
 	const struct pv_mp_crypto *c = &m->port->crypto;
 
 	if (im->table != NULL)
-		return c->sha256(c->ctx, im->table, 32U * im->n_keys, hash);
+		return c->sha256(
+		    c->ctx, im->table, (size_t)32 * im->n_keys, hash);
 	return c->sha256(c->ctx, im->key, KEY_LEN, hash);
 }
 
@@ -131,7 +132,7 @@ key_in_table(const struct pv_mp *m, const struct pv_mp_image *im)
 	pv_put_u32le(b, im->algorithm);
 	memcpy(b + 4, im->key, KEY_LEN);
 	return c->sha256(c->ctx, b, sizeof b, hash) == 0 &&
-	       memcmp(hash, im->table + 32U * im->key_index, 32) == 0;
+	       memcmp(hash, im->table + (size_t)32 * im->key_index, 32) == 0;
 }
 
 bool

@@ -70,10 +70,14 @@ result(struct pv_mp *m, uint8_t v)
 {
 	if (m->stage != PV_MP_ROM && m->port->flush != NULL)
 		m->port->flush(m->port->ctx);
-	if (v == PV_MP_NACK)
+	if (v == PV_MP_NACK) {
 		m->uart.nacks++;
-	if (v == PV_MP_ABORT)
+		pv_mp_note(m, "nack", 0);
+	}
+	if (v == PV_MP_ABORT) {
 		m->uart.aborts++;
+		pv_mp_note(m, "abort", 0);
+	}
 	pv_mp_emit_byte(m, v);
 }
 
@@ -209,10 +213,33 @@ pv_mp_emit_phase(struct pv_mp *m, uint8_t phase, uint32_t address,
 
 /* --- commands ---------------------------------------------------------------------- */
 
+static const char *
+command_name(uint8_t opcode)
+{
+	static const struct {
+		uint8_t opcode;
+		const char *name;
+	} names[] = {
+		{ 0x00, "get" },
+		{ 0x01, "get-version" },
+		{ 0x02, "get-id" },
+		{ 0x03, "get-phase" },
+		{ 0x11, "read-memory" },
+		{ 0x12, "read-partition" },
+		{ 0x21, "start" },
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (names[i].opcode == opcode)
+			return names[i].name;
+	return "download";
+}
+
 static void
 run_command(struct pv_mp *m)
 {
 	m->uart.commands++;
+	pv_mp_note(m, command_name(m->uart.opcode), 0);
 	if (!pv_mp_ack(m))
 		return;
 	if (m->uart.opcode == 0x00)

@@ -123,14 +123,15 @@ static size_t
 phase_uboot(struct pv_mp *m, uint8_t *b)
 {
 	const char *text = m->text[0] != '\0' ? m->text : "Unspecified";
-	size_t n = 9;
+	size_t n = 9, len = strlen(text);
 
 	put_phase(b, m->phase, m->phase == PV_MP_LAYOUT ? m->base : PV_MP_NONE);
 	if (m->phase == PV_MP_LAYOUT)
 		b[n++] = m->uboot.n_parts > 0 ? 1 : 0;
 	if (m->phase == PV_MP_RESET) {
-		memcpy(b + n, text, strlen(text));
-		n += strlen(text);
+		/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): bytes */
+		memcpy(b + n, text, len);
+		n += len;
 		m->usb.pending = PV_MP_PENDING_RESET;
 	}
 	return n;

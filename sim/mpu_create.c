@@ -144,7 +144,7 @@ pv_sim_mpu_create(
 		return r;
 	pv_put_u32le(
 	    otp, c->closed ? rom->open_value | rom->closed : rom->open_value);
-	pv_put_u32le(otp + 8 * WORD_PRODUCT, v);
+	pv_put_u32le(otp + (size_t)8 * WORD_PRODUCT, v);
 	/* ST burns the signature as big-endian words, and locks it. */
 	for (size_t i = 0; i < 16; i++) {
 		uint8_t *p = otp + 8 * (WORD_SIGNATURE + i);

@@ -4,7 +4,7 @@
 # The host is tests/mpu/stm32mp.py, which shares no code with provisor.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/mpu.sh"
-need jq mkimage xxd
+need jq mkimage xxd openssl
 
 create() { # NAME CHIP [OPTION...]
 	_n=$1 _c=$2
@@ -35,6 +35,8 @@ expect 2 'no generation' 'no such firmware' -- \
 	provisor sim run "$T/c15" --usart "$T/tty" --firmware 2.6
 expect 2 'no secret provisioning' '2.4 has no SSP for the MP13' -- \
 	provisor sim run "$T/c13" --usart "$T/tty" --firmware 2.4
+expect 2 'are for a microcontroller' 'no boot pin' -- \
+	provisor sim run "$T/c15" --usart "$T/tty" --boot0 low
 expect 2 'the first ACK is number 1' 'a fault before the first ACK' -- \
 	provisor sim run "$T/c15" --usart "$T/tty" --faults nack@0
 ok 'the certificate begins with the product id' -- \
@@ -105,6 +107,13 @@ check_otp c13
 ok 'hash of the key table as the vectors have it' -- \
 	sh -c "[ '$(otp c13 24)' = '0x84ac9af8 locked' ] &&
 		[ '$(otp c13 0)' = '0x0000003f open' ]"
+
+sed '/^download$/d' "$T/c13.log" | tr '\n' ' ' >"$T/got"
+printf '%s ' power-on ROM get-phase start 'TF-A SSP' nack get-phase reset \
+	ROM get-phase start 'TF-A SSP' nack get-phase read-partition start \
+	get-phase reset ROM get-phase start 'TF-A SSP' 'SSP: done' reset ROM \
+	>"$T/want"
+same 'the transcript' "$T/got" "$T/want"
 
 # --- a closed chip: TF-A is never reached, the ROM wants a signature
 mpu_run c13
@@ -195,6 +204,99 @@ mpu_stop
 create k mp15 --closed
 expect 0 'security     closed' 'a chip closed from the start' -- \
 	provisor sim show "$T/k"
+
+# --- power lost in boot 3: what is burnt is burnt, one word in part
+create cut mp15
+mpu_run cut
+expect 0 'boot 3: silence' 'a session, to count its bytes' -- mpu_ssp 15
+mpu_stop
+bytes=$(provisor --json --quiet sim show "$T/cut" | jq -r .counters.received)
+# The first command after each of two take-overs was on the line, and lost.
+bytes=$((bytes + 4))
+rm -rf "$T/cut"
+create cut mp15
+mpu_run cut --faults "powercut@$bytes" --seed 3
+mpu_ssp 15 >"$T/out" 2>&1
+mpu_stop
+ok 'the power went with the last byte of boot 3' -- \
+	grep -q "power cut after $bytes bytes" "$T/cut.out"
+expect 0 'security     open' 'the chip is still open' -- \
+	provisor sim show "$T/cut"
+ok 'no secret was burnt, SSP is not done' -- sh -c \
+	"[ '$(otp cut 59)' = '0x00000000 open' ] &&
+	[ '$(otp cut 8)' = '0x00000100 open' ]"
+rm -f "$T/tty"
+mpu_run cut
+mpu_ssp 15 >"$T/out" 2>&1
+mpu_stop
+ok 'the next session finds OTP 24 in use' -- \
+	grep -q 'OTP is in use: 24' "$T/cut.log"
+
+# --- signed images: the loader with the key of the payload
+key() { # FILE
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
+		-out "$1" 2>/dev/null
+}
+key "$T/key.pem"
+openssl ec -in "$T/key.pem" -pubout -outform DER 2>/dev/null |
+	tail -c 64 >"$T/point"
+MAKE="$TOP/fixtures/golden/make-mpu.py"
+ok 'a signed loader' -- "$MAKE" 15 tf-a-ssp "$T/signed.stm32" --key "$T/key.pem"
+create s mp15
+mpu_run s --quirk signed-loader
+expect 1 'boot 3: phase ff Provisioning' \
+	'a ROM that wants the loader signed, and an unsigned one' -- \
+	mpu_ssp 15 --table "$T/point"
+mpu_stop
+mpu_run s --quirk signed-loader
+expect 0 'boot 3: silence' 'and a signed one' -- \
+	timeout 20 "$MPU" ssp "$T/tty" "$T/signed.stm32" "$T/maker"
+mpu_stop
+ok 'now it is closed' -- sh -c "[ '$(otp s 0)' = '0x00000040 open' ]"
+"$MAKE" 15 tf-a "$T/tfa.stm32" --key "$T/key.pem"
+mpu_run s
+ok 'a closed chip starts what this key has signed' -- \
+	timeout 10 "$MPU" load "$T/tty" "$T/tfa.stm32"
+sleep 0.1
+expect 0 '^1f$' 'TF-A takes the line' -- mpu_raw :
+mpu_stop
+cp "$T/tfa.stm32" "$T/bad.stm32"
+printf '\377' | dd of="$T/bad.stm32" bs=1 seek=100 conv=notrunc 2>/dev/null
+for image in "$T/bad.stm32" "$LOADERS/tf-a-mp15.stm32"; do
+	mpu_run s
+	timeout 10 "$MPU" load "$T/tty" "$image"
+	sleep 0.1
+	expect 0 '^-$' 'but nothing that was changed, or is not signed' -- \
+		mpu_raw 03fc
+	mpu_stop
+done
+
+# --- the same of an MP13, with the third of eight keys
+keys=""
+for i in 1 2 3 4 5 6 7 8; do
+	key "$T/k$i.pem"
+	keys="$keys --key $T/k$i.pem"
+done
+# shellcheck disable=SC2086 # eight options
+"$MAKE" 13 tf-a-ssp "$T/ssp13.stm32" $keys --index 2
+# The table stands at 84 bytes of the first extension.
+dd if="$T/ssp13.stm32" bs=1 skip=$((128 + 84)) count=256 2>/dev/null |
+	openssl dgst -sha256 -binary >"$T/hash"
+create s13 mp13
+mpu_run s13 --quirk signed-loader
+mpu_ssp 13 --table "$T/hash" >"$T/out" 2>&1
+mpu_stop
+mpu_run s13 --quirk signed-loader
+expect 0 'boot 3: silence' 'an MP13 and its table of keys' -- \
+	timeout 20 "$MPU" ssp "$T/tty" "$T/ssp13.stm32" "$T/maker"
+mpu_stop
+# shellcheck disable=SC2086 # eight options
+"$MAKE" 13 tf-a "$T/tfa13.stm32" $keys --index 7
+mpu_run s13
+timeout 10 "$MPU" load "$T/tty" "$T/tfa13.stm32"
+sleep 0.1
+expect 0 '^1f$' 'any of the eight keys signs for it' -- mpu_raw :
+mpu_stop
 
 # --- N of the certificate
 create n mp15
