@@ -113,6 +113,10 @@ check_options(const struct pv_push *p, struct pv_error *e)
 	if (p->campaign != NULL && p->license_file != NULL)
 		return pv_fail(e, PV_E_USAGE,
 		    "--campaign and --license exclude each other");
+	if (p->nonce_file != NULL &&
+	    (p->kind != PV_PUSH_SSP || p->campaign == NULL))
+		return pv_fail(e, PV_E_USAGE,
+		    "--nonce goes with a .ssp package and --campaign");
 	r = check_mpu_options(p, e);
 	if (r != 0 || p->kind == PV_PUSH_SSP || p->kind == PV_PUSH_LAYOUT)
 		return r;
@@ -351,6 +355,9 @@ run_push(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 		{ "loader", 0, POPT_ARG_STRING, &p.loader, 0,
 		    ".ssp: TF-A built for secret provisioning", "FILE" },
 		PV_OPT_CHAIN(p.fsbl, p.fip),
+		{ "nonce", 0, POPT_ARG_STRING, &p.nonce_file, 0,
+		    ".ssp: its nonce (default: FILE.nonce, when it is there)",
+		    "FILE" },
 		{ "dry-run", 0, POPT_ARG_NONE, &p.dry_run, 0,
 		    "say what would be done, change and spend nothing", NULL },
 		{ "go", 0, POPT_ARG_NONE, &p.go, 0,
@@ -385,6 +392,7 @@ const struct pv_verb pv_verbs_push[] = {
 	    "FILE --port PORT [--campaign NAME | --license FILE] "
 	    "[--campaign-key PEM] [--require-signature PEM] "
 	    "[--signature FILE] [--loader FILE] [--fsbl FILE --fip FILE] "
+	    "[--nonce FILE] "
 	    "[--chip CHIP] [LINE-OPTIONS] "
 	    "[--only-changed] [--read-back] "
 	    "[--accept-unverified-certificate] [--dry-run] [--go]",

@@ -40,6 +40,7 @@ struct pv_push {
 	const char *signer_key, *signature_file; /* --require-signature */
 	int dry_run, go, only_changed, read_back;
 	const char *loader, *fsbl, *fip; /* STM32MP */
+	const char *nonce_file;		 /* .ssp; NULL: FILE.nonce */
 
 	enum pv_push_kind kind;
 	const char *step;

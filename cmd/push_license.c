@@ -133,9 +133,10 @@ static bool
 take_saved_ssp(struct pv_push *p, const struct pv_install_chip *chip,
     struct pv_install_license *l)
 {
+	const uint8_t *nonce = p->session.io.nonce;
+	uint8_t data[PV_SSP_LICENSE], package[32];
 	struct pv_error why = { 0 };
 	struct pv_issued has;
-	uint8_t data[PV_SSP_LICENSE];
 
 	if (pv_file_read_exact(p->license.path, data, sizeof(data), &why) != 0)
 		return false;
@@ -147,6 +148,11 @@ take_saved_ssp(struct pv_push *p, const struct pv_install_chip *chip,
 		    p->license.name);
 		return false;
 	}
+	/* Of another package: what is asked for it says so. */
+	if (has.has_package &&
+	    (nonce == NULL || pv_package_name(nonce, package, &why) != 0 ||
+		memcmp(package, has.package, sizeof(package)) != 0))
+		return false;
 	memcpy(l->data, data, sizeof(data));
 	l->len = sizeof(data);
 	p->license.number = has.number;

@@ -6,15 +6,19 @@
  */
 #include "cmd/mpu.h"
 #include "cmd/push.h"
+#include "cmd/sfi.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/hex.h"
 #include "crypto/digest.h"
 #include "formats/certificate.h"
 #include <provisor/ssp.h>
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct job {
 	struct pv_push *p;
@@ -26,6 +30,7 @@ struct job {
 	struct pv_mpu_target t;
 	struct pv_ssp_install_options opt;
 	struct pv_ssp_install_report rep;
+	uint8_t nonce[PV_SSP_NONCE];
 	bool have_license;
 	uint8_t license[PV_SSP_LICENSE_LEN];
 };
@@ -86,6 +91,47 @@ open_inputs(struct job *j, struct pv_error *e)
 	return r;
 }
 
+/*
+ * The nonce beside the package tells, before anything is spent or burnt,
+ * whether a license of this campaign opens it.
+ */
+static int
+take_nonce(struct job *j, struct pv_error *e)
+{
+	struct pv_push *p = j->p;
+	const struct pv_campaign *c = &p->session.campaign;
+	bool each = pv_campaign_nonce_each(c);
+	char *beside = pv_sfi_beside(p->file, ".nonce", e);
+	const char *path = p->nonce_file != NULL ? p->nonce_file : beside;
+	int r = 0;
+
+	if (beside == NULL)
+		return PV_E_NOMEM;
+	if (each || p->nonce_file != NULL || access(path, F_OK) == 0) {
+		r = pv_file_read_exact(path, j->nonce, sizeof(j->nonce), e);
+		if (r != 0)
+			(void)pv_wrap(e, "nonce of the package");
+		if (r == PV_E_NOT_FOUND)
+			(void)pv_hint(e,
+			    "campaign '%s' is for packages that have a nonce "
+			    "each: --nonce FILE names that of '%s'",
+			    c->name, p->file);
+		p->session.io.nonce = j->nonce;
+	}
+	if (r == 0 && !each && p->session.io.nonce != NULL &&
+	    memcmp(j->nonce, c->nonce, sizeof(j->nonce)) != 0) {
+		r = pv_fail(e, PV_E_VERIFY,
+		    "'%s' is not the nonce of campaign '%s': its licenses do "
+		    "not open this package",
+		    path, c->name);
+		(void)pv_hint(e,
+		    "no license was spent; the chip was not changed. Take the "
+		    "campaign that was made for this package");
+	}
+	free(beside);
+	return r;
+}
+
 static int
 open_campaign(struct job *j, struct pv_error *e)
 {
@@ -108,7 +154,7 @@ open_campaign(struct job *j, struct pv_error *e)
 		return pv_fail(e, PV_E_VERIFY,
 		    "campaign '%s' is for product %s, the package is for %s",
 		    p->campaign, c->product_id, pv_ssp_chip_name(j->ssp.chip));
-	return 0;
+	return take_nonce(j, e);
 }
 
 /* --- the license --------------------------------------------------------------------- */
