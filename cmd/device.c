@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include <provisor/push.h>
+#include <provisor/secure_install.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -111,6 +112,10 @@ print_install(struct pv_app *app, struct pv_json *root, struct pv_usart *u)
 	pv_out(app, "install     product id %s, serial %s, %s\n", c.product_id,
 	    hex,
 	    c.key_pinned ? "campaign key pinned" : "no campaign key pinned");
+	if (c.state == PV_SI_STATE_PAUSED)
+		pv_out(app,
+		    "            it waits for the rest of a package: push that "
+		    "again, or another one, which erases it first\n");
 	o = pv_json_set_object(root, "install");
 	pv_json_set_str(o, "product_id", c.product_id);
 	pv_json_set_str(o, "serial", hex);
@@ -119,6 +124,10 @@ print_install(struct pv_app *app, struct pv_json *root, struct pv_usart *u)
 	pv_json_set_addr(o, "flash_base", c.flash_base);
 	pv_json_set_int(o, "flash_size", c.flash_size);
 	pv_json_set_int(o, "option_bytes", c.option_bytes);
+	if (c.external_size > 0) {
+		pv_json_set_addr(o, "external_base", c.external_base);
+		pv_json_set_int(o, "external_size", c.external_size);
+	}
 	pv_json_set_hex(o, "certificate", c.certificate, sizeof(c.certificate));
 }
 

@@ -592,6 +592,10 @@ pv_agent_init(struct pv_agent *a, const struct pv_agent_config *config,
 		break;
 	case PV_AGENT_NOTE_PAUSED:
 		a->state = PV_SI_STATE_PAUSED;
+		/* Erased meanwhile, or damaged: the rest is of no use. */
+		a->paused = pv_agent_places_verify(a) == PV_SI_OK;
+		if (!a->paused)
+			give_up(a);
 		break;
 	}
 	put_status(a, PV_SI_OK, 0, a->last_status);

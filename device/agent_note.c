@@ -105,6 +105,15 @@ get_places(struct pv_agent *a)
 	}
 }
 
+static bool
+reachable(const struct pv_agent *a)
+{
+	for (size_t i = 0; i < a->n_places; i++)
+		if (a->places[i].type == 'E' && a->config->external == NULL)
+			return false;
+	return true;
+}
+
 static uint16_t
 note_store(struct pv_agent *a, uint8_t state)
 {
@@ -190,6 +199,11 @@ pv_agent_note_load(struct pv_agent *a)
 		a->areas_total = pv_get_u16le(a->note + AT_TOTAL);
 		a->token = pv_get_u32le(a->note + AT_TOKEN);
 		get_places(a);
+		/* Of a flash that is not there any more nothing is known. */
+		if (!reachable(a)) {
+			a->n_places = 0;
+			n = PV_AGENT_NOTE_INVALID;
+		}
 	}
 	/*
 	 * A damaged note hides what an install may have left, and a part that

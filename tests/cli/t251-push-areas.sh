@@ -136,7 +136,7 @@ pause_two() {
 	rm -rf two transcript
 	provisor sim create "$T/two" --chip stm32u585 --external-flash 1M \
 		>/dev/null 2>&1
-	power two --latency-ms 10 --transcript "$T/transcript"
+	power two --latency-ms 6 --transcript "$T/transcript"
 	provisor push all.sfi --port "usart:$T/tty" --campaign all >out2 2>&1 &
 	pushing=$!
 	n=0
@@ -158,6 +158,8 @@ ok 'nothing starts' -- test "$(head -c 16 two/flash.bin | LC_ALL=C tr -d '\377' 
 power two
 expect 7 '' 'nobody reads it meanwhile' -- provisor device read 0x08000100+16 \
 	-o read.bin --port "usart:$T/tty" --chip stm32u585
+expect 0 'it waits for the rest of a package: push that again' \
+	'device info says what to do' -- provisor device info --port "usart:$T/tty"
 expect 0 PASS 'push again goes on' -- push all
 said 'resumed +at area 3: the parts before it were there' 'it says where'
 said 'nothing spent' 'with the license it had'
@@ -170,6 +172,19 @@ expect 0 PASS 'another package' -- push plain
 bytes two/flash.bin 0 30000 >got
 same 'is there' got fw.bin
 ok 'and only it' -- test "$(bytes two/flash.bin 30000 2000000 | LC_ALL=C tr -d '\377' | wc -c)" -le 16
+off
+
+# Or none: Readout Unprotect erases it, and its next start gives up the rest.
+pause_two
+power two
+expect 0 '' 'device unprotect frees it' -- provisor device unprotect \
+	--read-protect --port "usart:$T/tty"
+case $(state two) in
+*erased*) empty two ;;
+*) fail "state of the chip: $(state two)" ;;
+esac
+expect 0 PASS 'a plain image' -- provisor push fw.bin@0x08000000 \
+	--port "usart:$T/tty"
 off
 
 # --- what a chip does not take

@@ -345,6 +345,37 @@ test_changed_in_pause(void **state)
 	assert_true(external_clean(&b->g));
 }
 
+/* A start looks first: Readout Unprotect, say, erased what was there. */
+static void
+test_erased_in_pause(void **state)
+{
+	struct both *b = *state;
+
+	for (int outside = 0; outside < 2; outside++) {
+		rig_fill(&b->g);
+		rig_power(&b->g);
+		install_until(b, P2);
+		if (outside)
+			b->g.external[0x180] ^= 0x10;
+		else
+			memset(b->g.fake.flash, 0xff, sizeof b->g.fake.flash);
+		rig_power(&b->g);
+		assert_int_equal(b->g.agent.state, PV_SI_STATE_FAILED);
+		assert_erased(&b->g);
+		assert_true(external_clean(&b->g));
+		assert_int_equal(b->g.n_modules, 0);
+		assert_false(pv_agent_installing(&b->g.agent));
+	}
+	/* The external flash itself is gone: what is inside goes too. */
+	rig_fill(&b->g);
+	rig_power(&b->g);
+	install_until(b, P2);
+	b->g.agent_config.external = NULL;
+	rig_power(&b->g);
+	assert_int_equal(b->g.agent.state, PV_SI_STATE_FAILED);
+	assert_erased(&b->g);
+}
+
 /* --- rules -------------------------------------------------------------------------- */
 
 /* The package up to `n` areas, sealed again: how is it answered? */
@@ -708,6 +739,7 @@ main(void)
 		T(test_paused_other),
 		T(test_paused_abort),
 		T(test_changed_in_pause),
+		T(test_erased_in_pause),
 		T(test_external_rules),
 		T(test_module_rules),
 		T(test_key_rules),
