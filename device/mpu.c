@@ -134,6 +134,8 @@ pv_mp_reset(struct pv_mp *m)
 	if (m->port->restarted != NULL)
 		m->port->restarted(m->port->ctx);
 	boot(m);
+	/* Whoever asked for it: the firmware itself, too. */
+	m->usb_left = m->link == PV_MP_USB;
 }
 
 void

@@ -140,7 +140,7 @@ struct pv_mpu {
 	int (*leave)(void *ctx, struct pv_error *e);
 	/*
 	 * Wait until a stage answers: the next one, or the ROM after a
-	 * restart. *ret_restarted: the ROM answers, or USB enumerated anew.
+	 * restart: *ret_restarted.
 	 */
 	int (*next)(
 	    void *ctx, int timeout_ms, bool *ret_restarted, struct pv_error *e);

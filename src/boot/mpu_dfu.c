@@ -280,6 +280,7 @@ usb_next(void *ctx, int timeout_ms, bool *ret_restarted, struct pv_error *e)
 	int64_t deadline = pv_now_ms() + timeout_ms;
 	struct pv_mpu_phase before = m->last, p = { 0 };
 	struct pv_error last = { 0 };
+	bool back = false;
 	int r;
 
 	pv_df_step(&m->d, "wait");
@@ -290,14 +291,15 @@ usb_next(void *ctx, int timeout_ms, bool *ret_restarted, struct pv_error *e)
 		r = 0;
 		if (m->gone) {
 			r = come_back(m, deadline, &last);
-			*ret_restarted = r == 0 || *ret_restarted;
+			back = back || r == 0;
 		}
 		if (r == 0)
 			r = get_phase(m, T_MD_LOOK, &p, &last);
-		if (r == 0 && (*ret_restarted || p.id != before.id ||
+		if (r == 0 && (back || p.id != before.id ||
 				  p.address != before.address)) {
 			m->heard = p.id == PV_MPU_RESET;
 			m->last = p;
+			*ret_restarted = back && p.stage == PV_MPU_STAGE_ROM;
 			return 0;
 		}
 		if (r == PV_E_DEVICE || r == PV_E_INTERRUPTED) {

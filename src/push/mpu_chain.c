@@ -151,32 +151,52 @@ pv_mpu_to_uboot(const struct pv_mpu *m, const struct pv_mpu_chain *chain,
 }
 
 /*
- * A session ends in phase 0xfe; the Start or detach after it resets. Before a
- * layout was sent U-Boot takes a detach for one without lines.
+ * U-Boot resets when it has told of an error, so it is given one: a layout
+ * that is none. Nothing is written before a layout is complete.
  */
-int
-pv_mpu_reset(const struct pv_mpu *m, struct pv_error *e)
+static int
+provoke(const struct pv_mpu *m, struct pv_mpu_phase *p, struct pv_error *e)
 {
+	static const char no_layout[] = "-\n";
+	struct pv_mpu_source src;
 	bool restarted = false;
 	int r;
 
-	for (unsigned int i = 0; i < 3 && !restarted; i++) {
-		struct pv_error ignored = { 0 };
-		struct pv_mpu_phase p = { 0 };
-
+	pv_mpu_memory(no_layout, sizeof(no_layout) - 1, &src);
+	r = m->download(m->ctx, PV_MPU_LAYOUT, &src, "reset", e);
+	if (r == 0)
+		r = m->phase(m->ctx, p, e);
+	if (r == 0 && p->id == PV_MPU_LAYOUT) {
 		r = m->leave(m->ctx, e);
-		/* One that is resetting may not answer any more. */
-		if (r != 0 && r != PV_E_TIMEOUT && r != PV_E_LINK)
-			return r;
-		pv_error_clear(e);
-		r = m->next(m->ctx, T_RESTART, &restarted, e);
-		if (r != 0)
-			return r;
-		restarted = m->phase(m->ctx, &p, &ignored) == 0 &&
-			    p.stage != PV_MPU_STAGE_UBOOT;
+		if (r == 0)
+			r = m->next(m->ctx, T_RESTART, &restarted, e);
+		if (r == 0)
+			r = m->phase(m->ctx, p, e);
 	}
-	return restarted ? 0
-			 : pv_fail(e, PV_E_DEVICE,
-			       "U-Boot does not reset; reset the chip into "
-			       "serial boot");
+	return r;
+}
+
+int
+pv_mpu_reset(const struct pv_mpu *m, struct pv_error *e)
+{
+	struct pv_mpu_phase p = { 0 };
+	bool restarted = false;
+	int r;
+
+	r = m->phase(m->ctx, &p, e);
+	if (r == 0 && p.id == PV_MPU_LAYOUT)
+		r = provoke(m, &p, e);
+	if (r == 0 && p.id == PV_MPU_END)
+		r = m->leave(m->ctx, e);
+	else if (r == 0 && p.id != PV_MPU_RESET)
+		r = pv_fail(e, PV_E_DEVICE,
+		    "U-Boot is in phase 0x%02x and does not reset", p.id);
+	if (r == 0)
+		r = m->next(m->ctx, T_RESTART, &restarted, e);
+	if (r == 0 && !restarted)
+		r = pv_fail(
+		    e, PV_E_DEVICE, "the chip does not come back to its ROM");
+	if (r != 0)
+		(void)pv_hint(e, "reset the chip into serial boot");
+	return r;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define READ_BACK_MAX (512U << 20) /* bytes of one partition in memory */
+#define READ_TRIES    4U
 
 struct program {
 	const struct pv_mpu *m;
@@ -66,35 +67,67 @@ send_layout(struct program *p, struct pv_mpu_phase *phase, struct pv_error *e)
 	return r;
 }
 
+/*
+ * Compare once with what came back; `good` marks the bytes that were right in
+ * any reading. *ret_bad is the first that was not yet.
+ */
+static int
+compare_once(const struct pv_mpu_part *part, const uint8_t *back, bool *good,
+    size_t *ret_bad, struct pv_error *e)
+{
+	size_t n = (size_t)part->src.size, k;
+	uint8_t piece[4096];
+	int r = 0;
+
+	*ret_bad = n;
+	for (size_t at = 0; r == 0 && at < n; at += k) {
+		k = n - at < sizeof(piece) ? n - at : sizeof(piece);
+		r = part->src.read(part->src.ctx, at, piece, k, e);
+		for (size_t i = 0; r == 0 && i < k; i++) {
+			good[at + i] = good[at + i] || piece[i] == back[at + i];
+			if (!good[at + i] && *ret_bad == n)
+				*ret_bad = at + i;
+		}
+	}
+	return r;
+}
+
+/*
+ * What travels back over a serial line has no checksum: a byte that differs is
+ * read again before it counts.
+ */
 static int
 compare(struct program *p, const struct pv_mpu_part *part, struct pv_error *e)
 {
-	size_t n = (size_t)part->src.size, got = 0, at;
-	uint8_t *back, piece[4096];
+	unsigned int tries = p->m->info(p->m->ctx)->usb ? 1 : READ_TRIES;
+	size_t n = (size_t)part->src.size, got = 0, bad = 0;
+	uint8_t *back = NULL;
+	bool *good = NULL;
 	int r = 0;
 
 	if (part->src.size > READ_BACK_MAX)
 		return pv_fail(e, PV_E_RANGE,
 		    "'%s' is too large to be read back", part->name);
 	back = malloc(n);
-	if (back == NULL)
-		return pv_fail(e, PV_E_NOMEM, "out of memory");
-	r = p->m->read(p->m->ctx, part->id, back, n, &got, e);
-	if (r == 0 && got < n)
-		r = pv_fail(
-		    e, PV_E_VERIFY, "only %zu of %zu bytes read back", got, n);
-	for (at = 0; r == 0 && at < n; at += sizeof(piece)) {
-		size_t k = n - at < sizeof(piece) ? n - at : sizeof(piece);
-
-		r = part->src.read(part->src.ctx, at, piece, k, e);
-		for (size_t i = 0; r == 0 && i < k; i++)
-			if (piece[i] != back[at + i])
-				r = pv_fail(e, PV_E_VERIFY,
-				    "reads back 0x%02x at 0x%zx, 0x%02x was "
-				    "written",
-				    back[at + i], at + i, piece[i]);
+	good = calloc(n, sizeof(*good));
+	if (back == NULL || good == NULL)
+		r = pv_fail(e, PV_E_NOMEM, "out of memory");
+	for (unsigned int i = 0; r == 0 && (i == 0 || bad < n); i++) {
+		if (i == tries) {
+			r = pv_fail(e, PV_E_VERIFY,
+			    "reads back 0x%02x at 0x%zx, which was not written",
+			    back[bad], bad);
+			break;
+		}
+		r = p->m->read(p->m->ctx, part->id, back, n, &got, e);
+		if (r == 0 && got < n)
+			r = pv_fail(e, PV_E_VERIFY,
+			    "only %zu of %zu bytes read back", got, n);
+		if (r == 0)
+			r = compare_once(part, back, good, &bad, e);
 	}
 	free(back);
+	free(good);
 	if (r == 0)
 		p->rep->read_back += n;
 	return r;

@@ -503,7 +503,7 @@ test_read_long(void **state)
 static void
 test_detach(void **state)
 {
-	bool restarted = false;
+	bool restarted = true;
 
 	(void)state;
 	open_mpu(&rom_13);
@@ -512,7 +512,7 @@ test_detach(void **state)
 	phase_is(PV_MPU_FSBL, PV_MPU_STAGE_ROM, false, 0xffffffff);
 	assert_int_equal(mpu.leave(mpu.ctx, &err), 0);
 	assert_int_equal(mpu.next(mpu.ctx, 1000, &restarted, &err), 0);
-	assert_true(restarted);
+	assert_false(restarted);
 	phase_is(PV_MPU_SSP, PV_MPU_STAGE_TFA_SSP, false, 0x2ffff000);
 }
 

@@ -120,6 +120,11 @@ class Device:
             data = self._exact(length)
         return command, seq, status, data
 
+    def descriptors(self):
+        """Device and configuration, as sysfs shows them."""
+        return (self.control(struct.pack("<BBHHH", 0x80, 6, 1 << 8, 0, 18)) +
+                self.control(struct.pack("<BBHHH", 0x80, 6, 2 << 8, 0, 4096)))
+
     def control(self, setup):
         """One transfer from the device, waiting for its end."""
         self.submit(setup, b"")
@@ -132,8 +137,9 @@ class Device:
 class Handler(UMockdev.IoctlBase):
     """Answers the usbfs ioctls of one device node."""
 
-    def __init__(self, host, port):
+    def __init__(self, testbed, path, host, port):
         super().__init__()
+        self.testbed, self.path = testbed, path
         self.where = (host, port)
         self.device = None
         self.lost = 0       # how often the device went away
@@ -148,11 +154,27 @@ class Handler(UMockdev.IoctlBase):
             except OSError as why:
                 raise Gone from why
 
+    def _come_back(self):
+        """It may have other descriptors when it enumerates again."""
+        if self.device is not None:
+            return False
+        try:
+            self._attach()
+            self.testbed.set_attribute_binary(
+                self.path, "descriptors", self.device.descriptors())
+        except Gone:
+            if self.device is not None:
+                self.device.close()
+            self.device = None
+            return True
+        return False
+
     def _drop(self):
         if self.device is not None:
             self.device.close()
         self.device = None
         self.lost += 1
+        GLib.timeout_add(20, self._come_back)
         # As the kernel does it: what is under way ends, and can be reaped.
         for urb, _, _ in self.pending.values():
             urb.update(4, struct.pack("<i", -ESHUTDOWN))
@@ -263,11 +285,9 @@ def describe(host, port):
     """The descriptors of a server's device, as sysfs shows them."""
     device = Device(host, port)
     try:
-        one = device.control(struct.pack("<BBHHH", 0x80, 6, 1 << 8, 0, 18))
-        two = device.control(struct.pack("<BBHHH", 0x80, 6, 2 << 8, 0, 4096))
+        return device.descriptors()
     finally:
         device.close()
-    return one + two
 
 
 def main():
@@ -288,7 +308,9 @@ def main():
         testbed.add_from_string(DEVICE.format(
             port=i + 1, number=i + 2, vendor=vendor, product=product,
             descriptors=descriptors.hex().upper()))
-        handler = Handler(host, int(port))
+        handler = Handler(
+            testbed, "/sys/devices/pci0000:00/0000:00:14.0/usb1/1-%d" %
+            (i + 1), host, int(port))
         testbed.attach_ioctl("/dev/bus/usb/001/%03d" % (i + 2), handler)
         handlers.append(handler)
     loop = GLib.MainLoop()
