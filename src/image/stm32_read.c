@@ -9,8 +9,11 @@
 #include <provisor/image.h>
 #include <provisor/secret.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX (PV_STM32_PAYLOAD_MAX + PV_STM32_HEADER_MAX)
 
@@ -122,23 +125,35 @@ out:
 	return r;
 }
 
+/* Is there a header already? */
+static int
+begins(const char *path, bool *ret_headed, struct pv_error *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char head[4] = { 0 };
+
+	if (fd < 0)
+		return pv_fail_errno(e,
+		    errno == ENOENT ? PV_E_NOT_FOUND : PV_E_IO, errno,
+		    "opening '%s'", path);
+	*ret_headed = pread(fd, head, sizeof(head), 0) == 4 &&
+		      memcmp(head, "STM2", 4) == 0;
+	(void)close(fd);
+	return 0;
+}
+
 int
 pv_stm32_load(const char *path, struct pv_stm32_image *ret_m,
     struct pv_stm32_source *ret_s, struct pv_error *e)
 {
 	struct pv_stm32_image m = { .payload = NULL };
 	struct pv_stm32_source s = { .has_entry = false };
-	uint8_t head[4] = { 0 };
-	uint8_t *data = NULL;
-	size_t len = 0;
-	int r = pv_file_read(path, FILE_MAX, &data, &len, e);
+	bool headed = false;
+	int r = begins(path, &headed, e);
 
 	if (r != 0)
 		return r;
-	memcpy(head, data, len < 4 ? len : 4);
-	pv_wipe(data, len);
-	free(data);
-	if (memcmp(head, "STM2", 4) == 0)
+	if (headed)
 		return pv_stm32_read(path, ret_m, e);
 	r = from_firmware(path, &m, &s, e);
 	if (r != 0) {

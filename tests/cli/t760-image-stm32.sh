@@ -100,6 +100,21 @@ same 'openssl encrypts the same' have want
 ok 'decrypt' -- provisor image decrypt --format stm32 --decrypt-key "$G/edmk.bin" v2e -o plain
 same 'gives the payload' plain "$G/payload.bin"
 verify 0 'decrypted payload' 'verify with the master key' v2e --decrypt-key "$G/edmk.bin"
+# A master key of 32 bytes is made one of 16 first.
+cat "$G/edmk.bin" "$G/edmk.bin" >edmk32.bin
+master=$(openssl mac -cipher AES-128-CBC -macopt hexkey:00000000000000000000000000000000 \
+	-in edmk32.bin CMAC)
+key=$(openssl mac -cipher AES-128-CBC -macopt hexkey:"$master" -in m.bin CMAC)
+openssl enc -aes-128-cbc -nopad -K "$key" -iv "$iv" -in "$G/payload.bin" -out want
+# shellcheck disable=SC2086
+ok 'a master key of 32 bytes' -- sign --header-version 2 $A $TABLE --key "$G/key0.pem" \
+	--encrypt-key edmk32.bin --derivation-constant 0x25205f0e "$G/payload.bin" -o v2e32
+tail -c +513 v2e32 >have
+same 'openssl encrypts the same' have want
+head -c 17 edmk32.bin >edmk17.bin
+# shellcheck disable=SC2086
+expect 3 '17' 'one of 17 bytes' -- sign --header-version 2 $A $TABLE --key "$G/key0.pem" \
+	--encrypt-key edmk17.bin --derivation-constant 1 "$G/payload.bin" -o bad
 head -c 16 /dev/zero >other.bin
 verify 4 'another hash than the header says' 'another master key' v2e --decrypt-key other.bin
 expect 4 'another hash' 'decrypt with another' -- provisor image decrypt --format stm32 \
