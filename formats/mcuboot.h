@@ -106,7 +106,7 @@ struct pv_mcuboot_tlv {
 
 #define PV_MCUBOOT_TLVS_MAX  64U
 /* Two areas of a 16-bit length each. */
-#define PV_MCUBOOT_AREAS_MAX (2U * 65535U)
+#define PV_MCUBOOT_AREAS_MAX 131070U
 
 struct pv_mcuboot_tlvs {
 	struct pv_mcuboot_tlv t[PV_MCUBOOT_TLVS_MAX];

@@ -34,7 +34,8 @@ pv_hkdf(unsigned int bits, const uint8_t *ikm, size_t ikm_len, const void *info,
     size_t info_len, uint8_t *out, size_t out_len, struct pv_error *e)
 {
 	static const uint8_t salt[PV_HASH_MAX] = { 0 };
-	uint8_t prk[PV_HASH_MAX], t[PV_HASH_MAX], msg[PV_HASH_MAX + 64 + 1];
+	uint8_t prk[PV_HASH_MAX], t[PV_HASH_MAX] = { 0 },
+				  msg[PV_HASH_MAX + 64 + 1];
 	size_t hash = bits / 8, n = 0;
 	int r;
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define LINE	   64U /* characters: RFC 7468, section 2 */
-#define LINE_BYTES (LINE / 4 * 3)
+#define LINE_BYTES 48U
 #define MAX_DER	   65536U
 #define FRAME_ROOM 128U
 #define LABEL_MAX  32U

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK (256U * 1024U)
+#define CHUNK 262144U
 
 uint64_t
 pv_mcuboot_covered(const struct pv_mcuboot_file *f)

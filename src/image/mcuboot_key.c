@@ -219,17 +219,27 @@ kw_open(const struct pv_secret *wrap, const struct pv_mcuboot_tlv *v,
 	return r;
 }
 
+/* Can a key of this kind open an entry of that type? */
+static bool
+serves(enum pv_enc_kind kind, uint16_t type)
+{
+	switch (kind) {
+	case PV_ENC_EC_P256:
+		return type == PV_TLV_ENC_EC256;
+	case PV_ENC_X25519:
+		return type == PV_TLV_ENC_X25519 ||
+		       type == PV_TLV_ENC_X25519_SHA512;
+	case PV_ENC_RSA2048:
+		return type == PV_TLV_ENC_RSA2048;
+	}
+	return false;
+}
+
 int
 pv_mcuboot_enc_open(const struct pv_mcuboot_opening *by,
     const struct pv_mcuboot_tlv *v, uint8_t ret_key[32], size_t *ret_len,
     struct pv_error *e)
 {
-	static const enum pv_enc_kind kinds[] = {
-		[PV_TLV_ENC_RSA2048 - PV_TLV_ENC_RSA2048] = PV_ENC_RSA2048,
-		[PV_TLV_ENC_EC256 - PV_TLV_ENC_RSA2048] = PV_ENC_EC_P256,
-		[PV_TLV_ENC_X25519 - PV_TLV_ENC_RSA2048] = PV_ENC_X25519,
-		[PV_TLV_ENC_X25519_SHA512 - PV_TLV_ENC_RSA2048] = PV_ENC_X25519,
-	};
 	const struct pv_opener *o = by->opener;
 	size_t len = 32;
 	int r;
@@ -238,8 +248,7 @@ pv_mcuboot_enc_open(const struct pv_mcuboot_opening *by,
 		return by->wrap == NULL
 			   ? wrong_kind(v, e)
 			   : kw_open(by->wrap, v, ret_key, ret_len, e);
-	if (o == NULL || !pv_mcuboot_is_enc(v->type) ||
-	    kinds[v->type - PV_TLV_ENC_RSA2048] != o->kind)
+	if (o == NULL || !serves(o->kind, v->type))
 		return wrong_kind(v, e);
 	if (v->type != PV_TLV_ENC_RSA2048)
 		return ecies_open(o, v, ret_key, ret_len, e);

@@ -84,16 +84,21 @@ read_areas(struct pv_mcuboot_file *f, struct pv_error *e)
 	uint64_t left = f->size - f->areas_at;
 	size_t n =
 	    left < PV_MCUBOOT_AREAS_MAX ? (size_t)left : PV_MCUBOOT_AREAS_MAX;
+	uint8_t *areas = malloc(n + 1);
 	int r;
 
-	f->areas = malloc(n + 1);
-	if (f->areas == NULL)
+	if (areas == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
-	r = n == 0 ? 0 : pv_mcuboot_read(f, f->areas_at, f->areas, n, e);
+	r = n == 0 ? 0 : pv_mcuboot_read(f, f->areas_at, areas, n, e);
 	if (r == 0)
 		r = pv_mcuboot_tlvs_decode(
-		    f->areas, n, f->h.protect_size, &f->t, e);
-	return r;
+		    areas, n, f->h.protect_size, &f->t, e);
+	if (r != 0) {
+		free(areas);
+		return r;
+	}
+	f->areas = areas;
+	return 0;
 }
 
 static int

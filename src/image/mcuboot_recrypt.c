@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK (64U * 1024U)
+#define CHUNK 65536U
 
 /* Parts of the input as they are. */
 static int

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/xml.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,7 +162,8 @@ add(const char *text, const char *link, char dst[TEXT_MAX], struct pv_error *e)
 			e->code = PV_E_MALFORMED;
 		return PV_E_MALFORMED;
 	}
-	(void)snprintf(dst, TEXT_MAX, "0x%llx", (unsigned long long)(a + b));
+	a += b;
+	(void)snprintf(dst, TEXT_MAX, "0x%" PRIx64, a);
 	return 0;
 }
 
