@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ERASED 0xffU
+#define ERASED	 0xffU
+/* Records that lie further apart are not one image: option bytes or a second
+ * flash, which an image would fill up to. A trailer may be far from its image. */
+#define HOLE_MAX 0x8000000U
 
 int
 pv_mcuboot_load(const char *path, uint8_t fill, struct pv_image **ret_img,
@@ -33,7 +36,15 @@ pv_mcuboot_load(const char *path, uint8_t fill, struct pv_image **ret_img,
 	if (r == 0)
 		r = pv_image_add_file(img, text, e);
 	if (r == 0)
-		r = pv_image_merge(img, UINT64_MAX, fill, e);
+		r = pv_image_merge(img, HOLE_MAX, fill, e);
+	if (r == 0 && pv_image_count(img) != 1) {
+		pv_image_segment(img, 1, &seg);
+		r = pv_fail(e, PV_E_RANGE,
+		    "'%s' has more than %u MiB of nothing before address "
+		    "0x%08llx",
+		    path, HOLE_MAX >> 20, (unsigned long long)seg.addr);
+		(void)pv_hint(e, "an image is one piece; leave the other out");
+	}
 	free(text);
 	if (r != 0) {
 		pv_image_free(img);

@@ -145,6 +145,8 @@ expect 2 'is Intel HEX, and the input has no address' 'HEX of raw bytes' -- \
 	provisor image sign -k p256.pem $V fw.bin -o no.hex
 not_ok 'and nothing is written' -- test -e no.hex
 refuse 1 'nosuch' 'no firmware' $V nosuch.bin
+printf ':020000040800F2\n:0400000001020304F2\n:020000044002B8\n:0400000001020304F2\n:00000001FF\n' >far.hex
+refuse 3 'more than 128 MiB of nothing before address 0x40020000' 'records far apart' $V far.hex
 : >empty.bin
 refuse 3 'empty' 'an empty firmware' $V empty.bin
 expect 2 'is the input' 'over the input' -- provisor image sign -k p256.pem $V fw.bin -o fw.bin
