@@ -340,6 +340,9 @@ pv_mp_patience_us(const struct pv_mp *m)
 void
 pv_mp_expired(struct pv_mp *m)
 {
+	/* U-Boot asks for the same packet again. */
+	if (m->uart.timed)
+		m->packet--;
 	pv_mp_nack_late(m,
 	    m->stage == PV_MP_UBOOT ? PV_MP_UBOOT_PACKET_US : BAD_COMMAND_US);
 }

@@ -333,8 +333,10 @@ dnload(struct pv_mp *m, const struct pv_dd_setup *s, const uint8_t *data)
 			return fail(m, ERR_STALLEDPKT);
 		m->uboot.cursor = 0;
 		/* TF-A goes on where it was. */
-		if (!is_tfa(m))
+		if (!is_tfa(m)) {
 			m->received = 0;
+			m->usb.complete = false;
+		}
 	}
 	if (s->length == 0) {
 		m->usb.state = MANIFEST_SYNC;

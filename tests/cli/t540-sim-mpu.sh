@@ -315,6 +315,22 @@ same 'TF-A 2.2: 0x87 is refused, 0x88 gives 136 bytes and no ACK' \
 	"$T/got" "$T/want"
 mpu_stop
 
+# --- a line that takes its time: what was sent ahead, and what stays away
+create b mp15
+mpu_run b --baud 115200
+mpu_raw 7f 00ff00ff >"$T/got"
+printf '79\n7906400001020321317979064000010203213179\n' >"$T/want"
+same 'the ROM has room for two bytes while it answers' "$T/got" "$T/want"
+mpu_stop
+mpu_run b --baud 115200
+timeout 10 "$MPU" load "$T/tty" "$LOADERS/tf-a-mp15.stm32"
+sleep 0.2
+mpu_raw : 00ff00ff 00 7f >"$T/got"
+printf '1f\n790640000102032131%s\n1f\n79\n' 79 >"$T/want"
+same 'TF-A throws away what came while it answered, and waits 20 ms' \
+	"$T/got" "$T/want"
+mpu_stop
+
 # --- NACK and ABORT instead of an ACK
 for n in 2 5 9; do
 	create "f$n" mp15

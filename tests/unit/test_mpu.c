@@ -719,6 +719,43 @@ test_uboot(void **unused)
 	rig_free(g);
 }
 
+static uint64_t clock_us;
+
+static uint64_t
+now(void *ctx)
+{
+	(void)ctx;
+	return clock_us;
+}
+
+/* 256 bytes take 24.4 ms at 115200 baud; more than 30 ms are too long. */
+static void
+test_uboot_late(void **unused)
+{
+	struct rig *g = rig_new(false, PV_MP_UART);
+
+	(void)unused;
+	g->port.now_us = now;
+	to_uboot(g);
+	talk(g, "31ce 00000000 00", "79 79");
+	assert_int_equal(pv_mp_patience_us(&g->m), 0);
+	talk(g, "01 aa", "");
+	assert_int_equal(pv_mp_patience_us(&g->m), 30000);
+	clock_us += 30001;
+	talk(g, "bb 10", "1f");
+	talk(g, "31ce 00000000 00 01 aa", "79 79");
+	clock_us += 29999;
+	talk(g, "bb 10", "79");
+	/* The rest does not come: the line tells, and it is asked again. */
+	talk(g, "31ce 00000001 01 01 aa", "79 79");
+	g->out_len = 0;
+	pv_mp_expired(&g->m);
+	assert_int_equal(g->out_len, 1);
+	assert_int_equal(g->out[0], PV_MP_NACK);
+	talk(g, "31ce 00000001 01 01 aabb 10", "79 79 79");
+	rig_free(g);
+}
+
 /* The N-th ACK as NACK or ABORT. */
 static unsigned int fault_at, fault_n;
 
@@ -765,6 +802,7 @@ main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_tfa_bad_fip),
 		cmocka_unit_test(test_uboot),
+		cmocka_unit_test(test_uboot_late),
 		cmocka_unit_test(test_faults),
 	};
 
