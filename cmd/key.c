@@ -88,6 +88,7 @@ struct listing {
 	struct pv_app *app;
 	struct pv_json *keys;
 	unsigned int n;
+	bool ecies; /* the token makes ssp and ecies licenses inside */
 };
 
 static int
@@ -121,6 +122,12 @@ list_row(void *ctx, const struct pv_key_info *key)
 	else
 		pv_out(l->app, "%-20s %-8s not for resident licenses: %s\n", "",
 		    "", key->why_not);
+	if (l->ecies && strncmp(key->type, "aes-128", 7) == 0)
+		pv_out(l->app, "%-20s %-8s %s%s\n", "", "",
+		    key->ecies_why_not == NULL
+			? "can serve ssp and ecies licenses inside the token"
+			: "not for ssp and ecies licenses inside the token: ",
+		    key->ecies_why_not == NULL ? "" : key->ecies_why_not);
 	return 0;
 }
 
@@ -148,6 +155,7 @@ run_list(struct pv_app *app, int argc, const char **argv, struct pv_error *e)
 	root = pv_json_new_object();
 	pv_json_set_str(root, "token", pv_hsm_token_label(hsm));
 	l.keys = pv_json_set_array(root, "keys");
+	l.ecies = pv_profile_in_token(hsm, "ecies");
 	r = pv_hsm_list(hsm, list_row, &l, e);
 	if (r == 0 && l.n == 0)
 		pv_say(app, "token %s has no keys\n", pv_hsm_token_label(hsm));

@@ -48,6 +48,14 @@ ecies_fault(struct pv_hsm *hsm, const char *profile)
 	return pv_hsm_ecies_fault(hsm, &p);
 }
 
+bool
+pv_profile_in_token(struct pv_hsm *hsm, const char *profile)
+{
+	return (pv_profile_resident(profile)
+		       ? pv_hsm_resident_fault(hsm)
+		       : ecies_fault(hsm, profile)) == NULL;
+}
+
 void
 pv_show_profiles(
     const struct pv_app *app, struct pv_hsm *hsm, const char *profile)

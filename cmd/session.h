@@ -46,6 +46,8 @@ void pv_license_field(const struct pv_app *app, unsigned int off,
 void pv_license_hex(const struct pv_app *app, unsigned int off,
     const char *name, const void *data, size_t len, const char *meaning);
 
+/* Can the token make licenses of this profile wholly inside? */
+bool pv_profile_in_token(struct pv_hsm *hsm, const char *profile);
 /*
  * Which license profiles a token can serve inside it, and why not; with the
  * fields of a campaign's profile, NULL for the defaults.

@@ -41,6 +41,10 @@ ssp() { # NAME OPTIONS...
 
 expect 0 'ssp and ecies licenses keep the key inside as well' "key list" -- \
 	provisor key list --token pkcs11:token=oem
+expect 0 'not for ssp and ecies licenses inside the token: it may not derive' \
+	"and by key" -- provisor key list
+expect 0 'can serve ssp and ecies licenses inside' "the new one can" -- \
+	provisor key list
 expect 0 '"label":"fw".*"ecies_why_not":null.*"label":"old".*"ecies_why_not":"it may not derive' \
 	"key list as JSON, by key" -- provisor --json key list
 expect 0 '"profile":"ssp","in_token":true,"why_not":null' "and by profile" -- \
