@@ -55,9 +55,30 @@ parse_sectors(const char *text, struct codes *c, struct pv_error *e)
 	}
 }
 
+/*
+ * What the option bytes are afterwards (U17), for who knows the bits of the
+ * family; null where they cannot be read.
+ */
+static void
+add_options(
+    struct pv_usart *u, const struct pv_chip *chip, struct pv_json *root)
+{
+	struct pv_error ignored = { 0 };
+	uint8_t bytes[PV_USART_BLOCK];
+	size_t n = 0;
+
+	if (u != NULL && chip != NULL && chip->has_option_area &&
+	    chip->option_area.size <= sizeof(bytes))
+		n = chip->option_area.size;
+	if (n > 0 && pv_usart_read_options(u, bytes, n, &ignored) == 0)
+		pv_json_set_hex(root, "option_bytes", bytes, n);
+	else
+		pv_json_set_null(root, "option_bytes");
+}
+
 static int
-report(struct pv_app *app, const struct pv_target *t, const char *what,
-    bool proven, const char *text, struct pv_error *e)
+report(struct pv_app *app, struct pv_target *t, const char *what, bool proven,
+    bool open, const char *text, struct pv_error *e)
 {
 	struct pv_json *root = pv_json_new_object();
 
@@ -65,6 +86,7 @@ report(struct pv_app *app, const struct pv_target *t, const char *what,
 	pv_json_set_str(root, "chip", t->chip->name);
 	pv_json_set_str(root, "done", what);
 	pv_json_set_bool(root, "proven", proven);
+	add_options(open ? t->u : NULL, t->chip, root);
 	pv_target_json(t, root);
 	return pv_out_json(app, root, e);
 }
@@ -135,21 +157,21 @@ pv_device_protect(
 	if (sectors != NULL) {
 		r = pv_usart_write_protect(t.u, c.code, c.n, e);
 		if (r == 0)
-			r = report(app, &t, "write-protect", false,
+			r = report(app, &t, "write-protect", false, true,
 			    "the chip acknowledged the set of write-protected "
 			    "sectors; all others can be written",
 			    e);
 	} else if (lv == 1) {
 		r = pv_usart_readout_protect(t.u, e);
 		if (r == 0)
-			r = report(app, &t, "read-protect", true,
+			r = report(app, &t, "read-protect", true, false,
 			    "read protection is on, reading is refused; it "
 			    "ends only by erasing everything",
 			    e);
 	} else {
 		r = pv_device_level_2(&t, e);
 		if (r == 0)
-			r = report(app, &t, "level-2", false,
+			r = report(app, &t, "level-2", false, false,
 			    "read protection level 2 was written: the chip is "
 			    "closed for ever",
 			    e);
@@ -203,11 +225,11 @@ pv_device_unprotect(
 	else
 		r = pv_usart_readout_unprotect(t.u, e);
 	if (r == 0 && sectors != NULL)
-		r = report(app, &t, "write-unprotect", false,
+		r = report(app, &t, "write-unprotect", false, true,
 		    "the chip acknowledged that no sector is write-protected",
 		    e);
 	else if (r == 0)
-		r = report(app, &t, "read-unprotect", true,
+		r = report(app, &t, "read-unprotect", true, true,
 		    "read protection is off, and all of flash was erased", e);
 	pv_target_close(&t);
 	return r;

@@ -46,6 +46,9 @@ expect 0 '0xaaaaaaaa' 'nothing of that was written' -- \
 # Write protection: the set is replaced, and a push notices.
 expect 0 'acknowledged the set' 'protect sector 0' -- \
 	provisor device protect --sectors 0 --port "$PORT"
+expect 0 '"proven":false,"option_bytes":"[0-9a-f]{256}"' \
+	'no proof, but the option bytes as they are now' -- \
+	provisor --json device protect --sectors 0 --port "$PORT"
 head -c 4096 /dev/urandom >"$T/other.bin"
 expect 4 'write-protected sector' 'a protected sector is noticed, though erase and write are acknowledged' -- \
 	provisor device write "$T/other.bin@0x08000000" --port "$PORT"
@@ -71,8 +74,8 @@ expect 2 'level 0 is no protection' 'level 0' -- \
 	provisor device protect --level 0 --port "$PORT"
 expect 5 'no way back' 'level 2 without consent, no port touched' -- \
 	provisor device protect --level 2 --port "usart:$T/none"
-expect 0 'read protection is on' 'level 1' -- \
-	provisor device protect --read-protect --port "$PORT"
+expect 0 '"proven":true,"option_bytes":null' 'level 1' -- \
+	provisor --json device protect --read-protect --port "$PORT"
 expect 0 '"read_protected":true' 'info says so' -- \
 	provisor --json device info --port "$PORT"
 expect 7 'read protected' 'reading is refused' -- \

@@ -257,6 +257,68 @@ test_read_frame(void **state)
 	end_script(&s, u);
 }
 
+/* The busy byte of the I2C family before an ACK is skipped (U18). */
+static void
+test_busy_byte(void **state)
+{
+	static const struct line lines[] = {
+		OPEN,
+		{ "11ee", "76 76 79" },
+		{ "0800000008", "76 79" },
+		{ "03fc", "76 79 76 1f 79 04" },
+	};
+	uint8_t data[4];
+	struct pv_error e = { 0 };
+	struct script s;
+	struct pv_usart *u = open_script(&s, lines, N(lines));
+
+	(void)state;
+	assert_int_equal(pv_usart_read(u, 0x08000000, data, 4, &e), 0);
+	assert_memory_equal(data, "\x76\x1f\x79\x04", 4);
+	assert_int_equal(pv_usart_retries(u), 0);
+	end_script(&s, u);
+}
+
+/*
+ * Before V3.1 a bad address is dropped without a NACK, and the next two bytes
+ * are a pair (U9): so nothing but filler follows the silence, until a NACK.
+ */
+#define SILENT                                                \
+	{ "11ee", "79" }, { "3000000030", "" }, { "02", "" }, \
+	{                                                     \
+		"02", "1f"                                    \
+	}
+static void
+test_silent_address(void **state)
+{
+	static const struct line lines[] = {
+		OPEN,
+		SILENT,
+		SILENT,
+		SILENT,
+		SILENT,
+		SILENT,
+		{ "11ee", "79" },
+		{ "0800000008", "79" },
+		{ "03fc", "79 01 02 03 04" },
+	};
+	uint8_t data[4];
+	struct pv_error e = { 0 };
+	struct script s;
+	struct pv_usart *u = open_script(&s, lines, N(lines));
+
+	(void)state;
+	assert_int_equal(
+	    pv_usart_read(u, 0x30000000, data, 4, &e), PV_E_TIMEOUT);
+	assert_non_null(strstr(e.msg, "read at 0x30000000: no answer to the "
+				      "address"));
+	assert_non_null(strstr(e.msg, "5 times in a row"));
+	/* and the session goes on */
+	assert_int_equal(pv_usart_read(u, 0x08000000, data, 4, &e), 0);
+	assert_memory_equal(data, "\x01\x02\x03\x04", 4);
+	end_script(&s, u);
+}
+
 static void
 test_write_frame(void **state)
 {
@@ -859,6 +921,8 @@ main(void)
 		cmocka_unit_test(test_open_late),
 		cmocka_unit_test(test_silent),
 		cmocka_unit_test(test_read_frame),
+		cmocka_unit_test(test_busy_byte),
+		cmocka_unit_test(test_silent_address),
 		cmocka_unit_test(test_write_frame),
 		cmocka_unit_test(test_go_frame),
 		cmocka_unit_test(test_erase_frames),
