@@ -238,6 +238,63 @@ say 'Readout Unprotect' 926D '79 79'
 off
 expect 0 'RDP 0' 'lifts it' -- provisor sim show "$T/closed"
 
+# What this part does not list: Erase (0x43), Special and Extended Special.
+for rdp in 0 1; do
+	ok "create a part with 0x43, level $rdp" -- provisor sim create \
+		"$T/short$rdp" --chip stm32f103 --rdp $rdp
+	ok "and one with the agent, level $rdp" -- provisor sim create \
+		"$T/agent$rdp" --chip stm32f407 --agent --rdp $rdp
+done
+run_chip short0 --transcript "$T/log.short0"
+plug
+say 'sync' 7F 79
+say 'Get lists 0x43' 00FF '79 0B 22 00 01 02 11 21 31 43 63 73 82 92 79'
+say 'Erase, two pages' '43BC 01 00 01 00' '79 79'
+say 'Erase, all' '43BC FF 00' '79 79'
+say 'FF with anything else erases nothing' '43BC FF 01' '79 79'
+off
+cat >"$T/want" <<EOF
+power-on
+sync ok
+get ok
+erase 2 ok erased=2
+erase 0xff00 ok erased=128
+erase 0xff01 ok erased=0
+EOF
+same 'the transcript of Erase' "$T/want" "$T/log.short0"
+run_chip short1 --transcript "$T/log.short1"
+plug
+say 'sync' 7F 79
+say 'Erase is refused at level 1' 43BC 1F
+off
+ok 'the transcript has it' -- grep -qx 'erase nack' "$T/log.short1"
+
+zeros=0000000000000000
+run_chip agent0 --transcript "$T/log.agent0"
+plug
+say 'sync' 7F 79
+say 'Special: the report of an idle agent' '50AF 5007 57 0000 00' \
+	"79 79 79 0010 $zeros$zeros 0008 $zeros 79"
+say 'an unknown subcommand' '50AF 5FFF A0' '79 1F'
+say 'more data than there may be' '50AF 5007 57 0081' '79 79 1F'
+say 'Extended Special, out of order' '51AE 5102 53 0000 00 0000 00' \
+	'79 79 79 79 0008 0000010000000000 79'
+off
+run_chip agent1 --transcript "$T/log.agent1"
+plug
+say 'sync' 7F 79
+say 'Special at level 1: the report' '50AF 5007 57 0000 00' \
+	"79 79 79 0010 $zeros$zeros 0008 $zeros 79"
+say 'no header' '50AF 5003 53' '79 1F'
+say 'no Extended Special at all' 51AE 1F
+off
+printf '%s\n' power-on 'sync ok' 'special 0x5007 ok' 'special 0x5fff nack' \
+	'special 0x5007 nack' 'extended-special 0x5102 ok' >"$T/want"
+same 'the transcript of both, open' "$T/want" "$T/log.agent0"
+printf '%s\n' power-on 'sync ok' 'special 0x5007 ok' 'special 0x5003 nack' \
+	'extended-special nack' >"$T/want"
+same 'and at level 1' "$T/want" "$T/log.agent1"
+
 # Quirks of the start, of a bad address, of protection; the reset pin.
 run_chip open --quirk stray-zero --quirk silent-bad-address \
 	--no-quirk restart-after-protect --go-text hello --quirk no-mass-erase
