@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK  8192U /* bytes of one read */
-#define AGAIN  4U    /* reads of a block that differs */
-#define SPLITS 64U   /* halves waiting; 32 would do for 32-bit addresses */
+#define CHUNK  16384U /* bytes of one read */
+#define AGAIN  4U     /* reads of a block that differs */
+#define SPLITS 64U    /* halves waiting; 32 would do for 32-bit addresses */
 
 /* --- a range of blocks, [from, to), one after the other in flash ------------- */
 
