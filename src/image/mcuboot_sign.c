@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK	   262144U
+#define CHUNK	   65536U
 #define UNPROT_MAX 8192U
 
 /* One image under way. */
