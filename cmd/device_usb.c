@@ -24,6 +24,23 @@ version_text(char dst[8], uint16_t device)
 	(void)snprintf(dst, 8, "%u.%u", device >> 12 & 15U, device >> 8 & 15U);
 }
 
+/* An STM32MP tells its chip id in the product string, not by a memory map. */
+static void
+mpu_text(struct pv_app *app, const char *title, char dst[PV_TARGET_NAME])
+{
+	const char *at = strstr(title, "Device ID /0x");
+	struct pv_error ignored = { 0 };
+	struct pv_chip *c = NULL;
+
+	if (at == NULL || pv_chip_load_id(app->chip_dirs,
+			      (uint32_t)strtoul(at + 13, NULL, 16) & 0xfffU, &c,
+			      &ignored) != 0)
+		return;
+	if (c->mpu)
+		(void)snprintf(dst, PV_TARGET_NAME, "%s", c->title);
+	pv_chip_free(c);
+}
+
 static int
 list_one(void *ctx, const struct pv_usb_info *i)
 {
@@ -39,6 +56,7 @@ list_one(void *ctx, const struct pv_usb_info *i)
 	if (r != 0)
 		found.n = 0;
 	pv_usb_chips_text(&found, chip);
+	mpu_text(l->app, i->title, chip);
 	version_text(version, i->device);
 	(void)snprintf(usb, sizeof(usb), "%04x:%04x", (unsigned)i->vendor,
 	    (unsigned)i->product);

@@ -102,6 +102,11 @@ void pv_push_failed(struct pv_push *p, struct pv_error *e);
 /* The same with this text and object of the caller's (freed here). */
 void pv_push_say_failed(struct pv_push *p, struct pv_json *root,
     const char *left, struct pv_error *e);
+/* "PASS", with the serial when it is known, and the time. */
+void pv_push_say_pass(const struct pv_push *p);
+/* ", 2 retries on the line", or "". */
+#define PV_RETRIES_TEXT 48U
+void pv_retries_text(char dst[PV_RETRIES_TEXT], unsigned int n);
 /* "35 ms" or "21.4 s" */
 #define PV_TIME_SHORT 32U
 void pv_time_short(char dst[PV_TIME_SHORT], int64_t ms);

@@ -176,7 +176,7 @@ static int
 passed(struct job *j, struct pv_error *e)
 {
 	struct pv_push *p = j->p;
-	char size[PV_SIZE_TEXT], took[PV_TIME_SHORT];
+	char size[PV_SIZE_TEXT];
 	int r;
 
 	pv_bar_end(p->app);
@@ -186,9 +186,8 @@ passed(struct job *j, struct pv_error *e)
 	    j->rep.read_back > 0 ? "all of it read back"
 				 : "each confirmed by U-Boot");
 	r = pv_out_json(p->app, result_json(j, 0), e);
-	pv_time_short(took, pv_now_ms() - p->began_ms);
 	if (r == 0)
-		pv_out(p->app, "PASS      in %s\n", took);
+		pv_push_say_pass(p);
 	return r;
 }
 

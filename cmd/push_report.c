@@ -201,10 +201,13 @@ pv_push_dry_run(struct pv_push *p, struct pv_error *e)
 
 /* --- result ---------------------------------------------------------------------- */
 
-static unsigned
-retries(const struct pv_push *p)
+void
+pv_retries_text(char dst[PV_RETRIES_TEXT], unsigned int n)
 {
-	return pv_target_retries(&p->t);
+	dst[0] = '\0';
+	if (n > 0)
+		(void)snprintf(dst, PV_RETRIES_TEXT, ", %u retr%s on the line",
+		    n, n == 1 ? "y" : "ies");
 }
 
 static struct pv_json *
@@ -272,12 +275,9 @@ say_transfer(const struct pv_push *p, uint64_t bytes, int64_t ms)
 static void
 say_verified(const struct pv_push *p)
 {
-	unsigned n = retries(p);
-	char text[PV_SIZE_TEXT], again[48] = "";
+	char text[PV_SIZE_TEXT], again[PV_RETRIES_TEXT];
 
-	if (n > 0)
-		(void)snprintf(again, sizeof(again), ", %u retr%s on the line",
-		    n, n == 1 ? "y" : "ies");
+	pv_retries_text(again, pv_target_retries(&p->t));
 	if (p->kind == PV_PUSH_INSTALL && p->install.resumed_at != 0)
 		pv_out(p->app,
 		    "resumed   at area %u: the parts before it were there\n",
@@ -306,26 +306,31 @@ say_verified(const struct pv_push *p)
 		pv_target_empty_check(p->app, &p->t);
 }
 
-int
-pv_push_passed(struct pv_push *p, struct pv_error *e)
+void
+pv_push_say_pass(const struct pv_push *p)
 {
-	int64_t now = pv_now_ms();
 	char took[PV_TIME_SHORT];
-	int r;
 
-	pv_bar_end(p->app);
-	if (p->kind == PV_PUSH_INSTALL)
-		say_transfer(p, p->install.sent, now - p->install_ms);
-	say_verified(p);
-	r = pv_out_json(p->app, result_json(p, 0), e);
-	if (r != 0)
-		return r;
-	pv_time_short(took, now - p->began_ms);
+	pv_time_short(took, pv_now_ms() - p->began_ms);
 	if (p->serial[0] != '\0')
 		pv_out(p->app, "PASS      serial %s in %s\n", p->serial, took);
 	else
 		pv_out(p->app, "PASS      in %s\n", took);
-	return 0;
+}
+
+int
+pv_push_passed(struct pv_push *p, struct pv_error *e)
+{
+	int r;
+
+	pv_bar_end(p->app);
+	if (p->kind == PV_PUSH_INSTALL)
+		say_transfer(p, p->install.sent, pv_now_ms() - p->install_ms);
+	say_verified(p);
+	r = pv_out_json(p->app, result_json(p, 0), e);
+	if (r == 0)
+		pv_push_say_pass(p);
+	return r;
 }
 
 /* Was a license spent, is the chip changed, may it be tried again. */

@@ -237,12 +237,9 @@ static void
 say_proof(const struct job *j)
 {
 	const struct pv_app *app = j->p->app;
-	unsigned int n = pv_mpu_target_retries(&j->t);
-	char again[48] = "";
+	char again[PV_RETRIES_TEXT];
 
-	if (n > 0)
-		(void)snprintf(again, sizeof(again), ", %u retr%s on the line",
-		    n, n == 1 ? "y" : "ies");
+	pv_retries_text(again, pv_mpu_target_retries(&j->t));
 	if (j->rep.otp_proven)
 		pv_out(app,
 		    "verified  OTP read back: closed, key hash as in the "
@@ -261,14 +258,14 @@ say_proof(const struct job *j)
 		pv_out(app,
 		    "resumed   an earlier push had sent license and package; "
 		    "this one let the chip burn them\n");
-	pv_say(app, "reset the board: it waits where nothing answers\n");
+	pv_say(app, "reset the board: it waits %s\n",
+	    j->rep.otp_proven ? "in U-Boot" : "where nothing answers");
 }
 
 static int
 passed(struct job *j, struct pv_error *e)
 {
 	struct pv_push *p = j->p;
-	char took[PV_TIME_SHORT];
 	int r;
 
 	pv_bar_end(p->app);
@@ -278,14 +275,9 @@ passed(struct job *j, struct pv_error *e)
 	    j->rep.loads, j->rep.rounds, j->rep.rounds == 1 ? "" : "s");
 	say_proof(j);
 	r = pv_out_json(p->app, result_json(j, 0), e);
-	if (r != 0)
-		return r;
-	pv_time_short(took, pv_now_ms() - p->began_ms);
-	if (p->serial[0] != '\0')
-		pv_out(p->app, "PASS      serial %s in %s\n", p->serial, took);
-	else
-		pv_out(p->app, "PASS      in %s\n", took);
-	return 0;
+	if (r == 0)
+		pv_push_say_pass(p);
+	return r;
 }
 
 static void

@@ -26,6 +26,8 @@ said 'alternate 1 +0x01 +@FSBL /0x01/' "its alternate settings"
 said 'product .*Device ID /0x500' "its product string"
 expect 0 '"id":241' "as JSON" -- \
 	usb chip1 provisor --json device info --port dfu
+expect 0 'dfu:1-1 .*STM32MP15, bootloader' "device list knows the chip" -- \
+	usb chip1 provisor device list
 expect 4 'is for chips 0x501, this one is 0x500' "another chip's package" -- \
 	push 1 mp13.ssp "$L13" --campaign mp13
 expect 0 'closed itself' "MP15 over USB" -- \
