@@ -1,114 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hostile STM32MP on a serial line: the input is everything it ever says. */
-#include "formats/license_ssp.h"
-#include <provisor/mpu_push.h>
-
+/*
+ * The stages of an STM32MP given any bytes on a UART. The first byte chooses
+ * chip, stage and generation; with its bit 7 the rest is what the ROM is to
+ * start.
+ */
 #include <stdlib.h>
-#include <string.h>
+
+#include "tests/unit/mpu_rig.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct device {
-	const uint8_t *data;
-	size_t left;
-	size_t sent;
-};
-
-static int
-take(void *ctx, const uint8_t *data, size_t len, int64_t deadline,
-    struct pv_error *e)
-{
-	struct device *d = ctx;
-
-	(void)data;
-	(void)deadline;
-	(void)e;
-	d->sent += len;
-	return 0;
-}
-
-/* 0xEE is silence; at the end of the input the port is gone. */
-static int
-say(void *ctx, uint8_t *data, size_t cap, size_t *ret_len, int64_t deadline,
-    struct pv_error *e)
-{
-	struct device *d = ctx;
-	size_t n = cap < d->left ? cap : d->left;
-
-	(void)deadline;
-	if (n == 0)
-		return pv_fail(e, PV_E_LINK, "gone");
-	if (d->data[0] == 0xee) {
-		d->data++;
-		d->left--;
-		return pv_fail(e, PV_E_TIMEOUT, "no answer");
-	}
-	memcpy(data, d->data, n);
-	d->data += n;
-	d->left -= n;
-	*ret_len = n;
-	return 0;
-}
-
-static int
-drop(void *ctx, struct pv_error *e)
-{
-	(void)ctx;
-	(void)e;
-	return 0;
-}
-
-static int
-license(void *ctx, const uint8_t cert[136], uint8_t ret_license[136],
-    struct pv_error *e)
-{
-	struct pv_ssp_license l = { .type = PV_SSP_TYPE_STATIC, .version = 1 };
-
-	(void)ctx;
-	(void)cert;
-	return pv_ssp_license_encode(&l, ret_license, e);
-}
-
 static void
-check(int r, const struct pv_error *e)
+choose(struct rig *g, uint8_t what)
 {
-	if (r != 0 && (e->msg[0] == '\0' || pv_exit_code(r) == 1))
-		abort();
+	static const uint32_t commands[] = { 0, 0x41425550U, 0x41425550U,
+		0x414f5250U };
+
+	g->config.generation = (enum pv_mp_generation)(what % 3);
+	g->m.generation = g->config.generation;
+	g->m.otp_version = (what & 8) != 0 ? 1 : 2;
+	if ((what & 3) == 1) {
+		g->m.mailbox.command = commands[what >> 2 & 3];
+		g->m.mailbox.has_key = true;
+		g->otp[g->config.chip.ssp_word] = g->config.chip.ssp_request;
+		pv_mp_enter(&g->m, PV_MP_TFA_SSP);
+	} else if ((what & 3) != 0) {
+		pv_mp_enter(&g->m, (what & 3) == 2 ? PV_MP_TFA : PV_MP_UBOOT);
+	}
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct device d = { data, size < 65536 ? size : 65536, 0 };
-	struct pv_link link = { .ctx = &d,
-		.baud = 115200,
-		.write = take,
-		.read = say,
-		.drain = drop };
-	static const uint8_t payload[244] = { 0 };
-	struct pv_mpu_source loader;
-	struct pv_ssp_install_options opt = { .chip = PV_MPU_MP15,
-		.payload = payload,
-		.payload_len = sizeof(payload),
-		.loader = &loader,
-		.secret_words = 37,
-		.license = license };
-	struct pv_ssp_install_report rep;
-	uint8_t otp[PV_MPU_OTP_MAX];
-	struct pv_mpu m = { 0 };
-	struct pv_error e = { 0 };
-	size_t n = 0;
-	int r;
+	struct rig *g;
 
-	r = pv_mpu_uart_open(&link, NULL, NULL, &m, &e);
-	check(r, &e);
-	if (r != 0)
+	if (size == 0)
 		return 0;
-	pv_mpu_memory("a loader", 8, &loader);
-	check(pv_ssp_install_run(&m, &opt, &rep, &e), &e);
-	check(pv_mpu_read_otp(&m, otp, &n, &e), &e);
-	if (n > sizeof(otp) || strlen(pv_ssp_state_text(rep.state)) == 0)
+	g = rig_new((data[0] & 0x40) != 0, PV_MP_UART);
+	if (g == NULL)
 		abort();
-	pv_mpu_release(&m);
+	choose(g, data[0]);
+	if ((data[0] & 0x80) != 0) {
+		size_t n = size - 1 < RIG_RAM ? size - 1 : RIG_RAM;
+
+		pv_mp_enter(&g->m, PV_MP_ROM);
+		memcpy(g->ram, data + 1, n);
+		g->m.received = (uint32_t)n;
+		(void)pv_mp_rom_start(&g->m);
+	} else {
+		pv_mp_feed(&g->m, data + 1, size - 1);
+	}
+	if (g->m.received > RIG_RAM || g->m.text[PV_MP_TEXT - 1] != '\0' ||
+	    g->m.uboot.n_parts > PV_MP_PARTS)
+		abort();
+	rig_free(g);
 	return 0;
 }
