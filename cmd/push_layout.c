@@ -20,7 +20,7 @@ struct job {
 	uint8_t *text;
 	size_t text_len;
 	struct pv_layout *l;
-	struct pv_mpu_file **files; /* by line; NULL: none */
+	struct pv_mpu_file *files[PV_LAYOUT_LINES]; /* NULL: none */
 	struct pv_mpu_part *parts;
 	size_t n_parts;
 	struct pv_mpu_target t;
@@ -102,9 +102,8 @@ open_inputs(struct job *j, struct pv_error *e)
 	if (r != 0)
 		return r;
 	j->l = malloc(sizeof(*j->l));
-	j->files = calloc(PV_LAYOUT_LINES, sizeof(*j->files));
 	j->parts = calloc(PV_LAYOUT_LINES, sizeof(*j->parts));
-	if (j->l == NULL || j->files == NULL || j->parts == NULL)
+	if (j->l == NULL || j->parts == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	r = pv_layout_decode(j->text, j->text_len, j->l, e);
 	for (size_t i = 0; r == 0 && i < j->l->n; i++)
@@ -298,9 +297,8 @@ pv_push_layout(struct pv_push *p, struct pv_error *e)
 		failed(&j, e);
 	p->mpu = NULL;
 	pv_mpu_target_close(&j.t);
-	for (size_t i = 0; j.files != NULL && i < PV_LAYOUT_LINES; i++)
+	for (size_t i = 0; i < PV_LAYOUT_LINES; i++)
 		pv_mpu_file_close(j.files[i]);
-	free(j.files);
 	free(j.parts);
 	free(j.l);
 	free(j.text);

@@ -71,6 +71,9 @@ split(const uint8_t *p, size_t n, struct columns *c, struct pv_error *e)
 	bool inside = false;
 
 	c->n = 0;
+	c->text[0] = '\0';
+	for (size_t i = 0; i < COLUMNS_MAX; i++)
+		c->col[i] = c->text;
 	if (n >= sizeof(c->text))
 		return pv_fail(e, PV_E_MALFORMED,
 		    "line %u: %zu characters, at most %zu are possible",

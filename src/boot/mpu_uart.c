@@ -261,7 +261,7 @@ static int
 uart_next(void *ctx, int timeout_ms, bool *ret_restarted, struct pv_error *e)
 {
 	struct mu *m = ctx;
-	struct pv_mpu_phase phase;
+	struct pv_mpu_phase phase = { 0 };
 	uint16_t chip = m->info.chip;
 	int r;
 

@@ -127,7 +127,7 @@ check_table(const struct pv_stm32_header *h, struct pv_mpu_image *im,
 {
 	uint8_t algorithm[4], hash[PV_SHA256_LEN];
 	struct pv_part key[] = { { algorithm, 4 }, { h->public_key, 64 } };
-	struct pv_part table = { h->key_hashes, 32U * h->key_count };
+	struct pv_part table = { h->key_hashes, (size_t)h->key_count * 32 };
 	int r;
 
 	pv_put_u32le(algorithm, h->algorithm);

@@ -203,7 +203,7 @@ fetch(struct ssp *s, uint8_t cert[136], struct pv_error *e)
 static int
 certificate(struct ssp *s, uint8_t cert[136], struct pv_error *e)
 {
-	uint8_t again[136];
+	uint8_t again[136] = { 0 };
 	int r;
 
 	for (unsigned int i = 0; i < 4; i++) {
@@ -300,7 +300,7 @@ send_blob(struct ssp *s, const uint8_t *blob, size_t len, struct pv_error *e)
 static int
 boot_2(struct ssp *s, struct pv_error *e)
 {
-	uint8_t cert[136], blob[PV_SSP_BLOB_MAX];
+	uint8_t cert[136] = { 0 }, blob[PV_SSP_BLOB_MAX];
 	int r;
 
 	step(s, "boot 2");

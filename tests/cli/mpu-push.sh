@@ -10,8 +10,10 @@
 #   word N WORD                      value of an OTP word, and its lock
 #   otp_is N WORD VALUE DESC         ... is this: "0x12345678 locked"
 
+# shellcheck disable=SC2034 # for who sources this
 GOLDEN="$TOP/fixtures/golden"
 SSP="$GOLDEN/ssp"
+# shellcheck disable=SC2034 # for who sources this
 LOADERS="$GOLDEN/mpu"
 
 vmp() {
