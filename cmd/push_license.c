@@ -531,6 +531,7 @@ pv_push_record(
     struct pv_push *p, int code, const struct pv_error *why, struct pv_error *e)
 {
 	struct pv_outcome o = { 0 };
+	int r;
 
 	/* A chip that did not say who it is has no place in the ledger. */
 	if (!p->has_session || !p->install.have_chip)
@@ -538,7 +539,10 @@ pv_push_record(
 	o.number = p->license.known ? p->license.number : 0;
 	o.pass = code == 0;
 	o.code = code;
-	memcpy(o.chip, p->install.chip.fingerprint, sizeof(o.chip));
+	r = pv_campaign_chip(
+	    &p->session.campaign, p->install.chip.certificate, o.chip, e);
+	if (r != 0)
+		return r;
 	if (code != 0)
 		(void)snprintf(
 		    o.message, sizeof(o.message), "%.127s", why->msg);

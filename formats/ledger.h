@@ -52,7 +52,7 @@ enum pv_entry_clock {
 /* Bodies of reserve, issued, failed, result and deny share their fields. */
 struct pv_entry_body {
 	uint64_t number;  /* repair: the entry that the token had noted */
-	uint8_t chip[32]; /* SHA-256 of the certificate */
+	uint8_t chip[32]; /* of pv_campaign_chip */
 	/* issued */
 	size_t license_len;
 	uint8_t license[PV_ENTRY_LICENSE];

@@ -86,7 +86,7 @@ struct pv_campaign_io {
 	 * the campaign's.
 	 */
 	const uint8_t *nonce;
-	struct pv_memo *memo;	    /* <provisor/memo.h>; may be NULL */
+	struct pv_memo *memo; /* <provisor/memo.h>; may be NULL */
 };
 
 /*
@@ -154,7 +154,7 @@ struct pv_outcome {
 	uint64_t number; /* license number; 0 when none was spent */
 	bool pass;
 	int code;	   /* enum pv_code, 0 when pass */
-	uint8_t chip[32];  /* SHA-256 of the certificate */
+	uint8_t chip[32];  /* of pv_campaign_chip */
 	char message[128]; /* masked text, may be empty */
 };
 PV_MUST_USE int pv_campaign_record(const struct pv_campaign *c,
@@ -203,6 +203,13 @@ PV_MUST_USE int pv_campaign_check_denied(const struct pv_campaign *c,
 /* Final. Needs signer and anchor. */
 PV_MUST_USE int pv_campaign_close(const struct pv_campaign *c,
     const struct pv_campaign_io *io, struct pv_error *e);
+
+/*
+ * How the ledger names a chip: SHA-256 of the certificate, in campaigns of the
+ * profiles ssp and ecies without its signature (formats/certificate.md).
+ */
+PV_MUST_USE int pv_campaign_chip(const struct pv_campaign *c,
+    const uint8_t certificate[136], uint8_t ret_chip[32], struct pv_error *e);
 
 /*
  * Verify a certificate against product id and trusted keys: what
@@ -299,7 +306,7 @@ struct pv_receipt {
 	uint64_t seq;		     /* of the ledger entry, and its hash */
 	uint8_t entry_hash[32];
 	uint64_t number;
-	uint8_t chip[32]; /* SHA-256 of the certificate */
+	uint8_t chip[32]; /* of pv_campaign_chip */
 	int64_t time_ms;
 	char station[64];
 	char operator_id[64];

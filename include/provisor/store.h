@@ -24,7 +24,7 @@ struct pv_record {
 	const uint8_t *entry; /* encoded entry, formats/ledger.md */
 	size_t entry_len;
 	uint8_t signature[64]; /* r, s */
-	uint8_t chip[32];      /* index: SHA-256 of the certificate, or 0 */
+	uint8_t chip[32];      /* index: how the ledger names it, or 0 */
 	uint16_t kind;	       /* index: entry kind */
 };
 

@@ -14,11 +14,19 @@
 #include <inttypes.h>
 #include <string.h>
 
+/*
+ * A resident license is for all bytes of the certificate. One of the others is
+ * for the key alone, and a signature has more than one valid form (r, n - s is
+ * the second) or, unverified, any: it must not make another chip.
+ */
 int
-pv_rules_chip(
-    const uint8_t certificate[136], uint8_t ret_chip[32], struct pv_error *e)
+pv_campaign_chip(const struct pv_campaign *c, const uint8_t certificate[136],
+    uint8_t ret_chip[32], struct pv_error *e)
 {
-	const struct pv_part part = { certificate, PV_CERT_LEN };
+	const struct pv_part part = {
+		certificate,
+		pv_ecies_is(c->license_profile) ? PV_CERT_SIGNED : PV_CERT_LEN,
+	};
 
 	return pv_sha256(&part, 1, ret_chip, e);
 }

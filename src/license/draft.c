@@ -113,7 +113,7 @@ pv_campaign_deny(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	bool denied = false;
 	int r;
 
-	r = pv_rules_chip(certificate, entry.body.chip, e);
+	r = pv_campaign_chip(c, certificate, entry.body.chip, e);
 	if (r == 0)
 		r = pv_rules_begin(c, io, &head, e);
 	if (r != 0)
@@ -138,7 +138,7 @@ pv_campaign_check_denied(const struct pv_campaign *c, struct pv_store *store,
     const uint8_t certificate[136], struct pv_error *e)
 {
 	uint8_t chip[32];
-	int r = pv_rules_chip(certificate, chip, e);
+	int r = pv_campaign_chip(c, certificate, chip, e);
 
 	return r != 0 ? r : pv_rules_not_denied(c, store, NULL, chip, e);
 }

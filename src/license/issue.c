@@ -198,7 +198,7 @@ pv_license_find(const struct pv_campaign *c, struct pv_store *store,
 	struct request q = { .c = c, .io = &io, .certificate = certificate };
 	int r;
 
-	r = pv_rules_chip(certificate, q.chip, e);
+	r = pv_campaign_chip(c, certificate, q.chip, e);
 	return r != 0 ? r : repeat(&q, ret_l, e);
 }
 
@@ -352,7 +352,7 @@ pv_license_issue(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	if (r == 0)
 		r = check_nonce(&q, e);
 	if (r == 0)
-		r = pv_rules_chip(certificate, q.chip, e);
+		r = pv_campaign_chip(c, certificate, q.chip, e);
 	if (r != 0)
 		return r;
 	r = repeat(&q, ret_l, e);

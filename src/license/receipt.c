@@ -76,7 +76,7 @@ pv_receipt_make(const struct pv_campaign *c, struct pv_store *store,
 		    "campaign '%s': entry %" PRIu64 " is missing", c->name,
 		    c->defined_by);
 	if (certificate != NULL) {
-		r = pv_rules_chip(certificate, chip, e);
+		r = pv_campaign_chip(c, certificate, chip, e);
 		if (r == 0)
 			r = store->last(store->ctx, c->id, chip,
 			    PV_ENTRY_ISSUED, take_copy, &issued, e);
@@ -150,7 +150,7 @@ pv_receipt_check(const uint8_t *data, size_t len, const uint8_t *public_key,
 	if (public_key != NULL)
 		r = pv_rules_issued(&def.create, NULL, &en, e);
 	if (r == 0 && certificate != NULL) {
-		r = pv_rules_chip(certificate, chip, e);
+		r = pv_campaign_chip(&def.create, certificate, chip, e);
 		if (r == 0 && memcmp(chip, en.body.chip, sizeof(chip)) != 0)
 			r = pv_fail(
 			    e, PV_E_VERIFY, "the receipt is for another chip");

@@ -58,10 +58,6 @@ PV_MUST_USE int pv_rules_try_key(const struct pv_campaign *c,
 PV_MUST_USE int pv_rules_not_denied(const struct pv_campaign *c,
     struct pv_store *store, struct pv_memo *memo, const uint8_t chip[32], struct pv_error *e);
 
-/* SHA-256 of the 136 bytes: how the ledger names a chip. */
-PV_MUST_USE int pv_rules_chip(
-    const uint8_t certificate[136], uint8_t ret_chip[32], struct pv_error *e);
-
 /* Copy a text for the ledger: cut to fit, control bytes become '?'. */
 void pv_rules_text(char *dst, size_t cap, const char *src, size_t src_cap);
 

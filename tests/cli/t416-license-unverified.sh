@@ -89,6 +89,21 @@ expect 4 'not a point on P-256' 'a key that is none' -- \
 	issue open "$T/zero" "$T/x" $ACCEPT
 head -c 135 "$T/c3" >"$T/cut"
 expect 3 '135 bytes' 'a certificate cut short' -- issue open "$T/cut" "$T/x" $ACCEPT
+# Nothing proves the signature, so other bytes there are no other chip.
+other_signature() { # CERT OUTPUT
+	{ head -c 72 "$1" && head -c 64 /dev/urandom; } >"$2"
+}
+other_signature "$T/c1" "$T/c1b"
+expect 0 'license no. 1 of 2.*already has' 'another signature, the same chip' -- \
+	issue open "$T/c1b" "$T/l1b" $ACCEPT
+same 'and the same license' "$T/l1" "$T/l1b"
+expect 0 '' 'a chip is denied' -- \
+	provisor campaign deny open --certificate "$T/c2" --reason stolen
+other_signature "$T/c2" "$T/c2b"
+expect 5 'deny list' 'also under another signature' -- \
+	issue open "$T/c2b" "$T/x" $ACCEPT
+expect 0 'issued' 'a receipt by the other certificate' -- sh -c "provisor license \
+	receipt --campaign open --certificate $T/c1b -o $T/rc && echo issued"
 expect 5 'used all 2' 'the limit holds' -- issue open "$T/c3" "$T/x" $ACCEPT
 not_ok 'none of them left a license' -- test -e "$T/x"
 
@@ -97,6 +112,25 @@ create known ssp --trust "$T/ca.pem" >/dev/null 2>&1
 expect 4 'not signed by a CA' 'the option changes nothing with a CA' -- \
 	issue known "$T/c3" "$T/x" $ACCEPT
 ok 'nothing spent' -- test "$(spent known)" = 0
+
+# --- r, n - s is a second valid signature of the same certificate (SEC 1, 4.1.4)
+chip "$T/c4" ca
+perl -MMath::BigInt -e '
+	local $/; my $c = <STDIN>;
+	my $n = Math::BigInt->from_hex("ffffffff00000000ffffffffffffffff" .
+	    "bce6faada7179e84f3b9cac2fc632551");
+	my $s = Math::BigInt->from_hex(unpack("H*", substr($c, 104)));
+	my $h = $n->bsub($s)->as_hex; $h =~ s/^0x//;
+	print substr($c, 0, 104), pack("H*", "0" x (64 - length $h) . $h);
+' <"$T/c4" >"$T/c4b"
+not_ok 'the certificates differ' -- cmp -s "$T/c4" "$T/c4b"
+expect 0 'license no. 1 of 2' 'a chip that is proved' -- issue known "$T/c4" "$T/l4"
+expect 0 'license no. 1 of 2.*already has' 'under its other signature' -- \
+	issue known "$T/c4b" "$T/l4b"
+same 'the same license' "$T/l4" "$T/l4b"
+expect 0 '' 'is denied' -- provisor campaign deny known --certificate "$T/c4b"
+expect 5 'deny list' 'under both' -- issue known "$T/c4" "$T/x"
+ok 'spent once' -- test "$(spent known)" = 1
 
 # --- the ledger
 expect 0 'chain intact, signatures valid' 'the ledger verifies' -- \

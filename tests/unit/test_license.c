@@ -70,6 +70,7 @@ test_worked_example(void **state)
 	uint8_t kek[32], header[PV_LICENSE_HEADER], data[PV_LICENSE_MAX];
 	uint8_t key[16];
 	struct pv_certificate c = { .product_id = "45002001" };
+	const struct pv_campaign resident = { .license_profile = "resident" };
 	struct pv_license l;
 	size_t len = sizeof(data);
 
@@ -78,7 +79,7 @@ test_worked_example(void **state)
 	for (size_t i = 0; i < sizeof(c.signature); i++)
 		c.signature[i] = (uint8_t)i;
 	pv_certificate_encode(&c, cert);
-	assert_int_equal(pv_rules_chip(cert, digest, NULL), 0);
+	assert_int_equal(pv_campaign_chip(&resident, cert, digest, NULL), 0);
 	same(digest,
 	    "58c66983cccee9b1b7f6caa0f9efa1c3431cc8cc89ead131c97dfdb9928d6ae6",
 	    32);
