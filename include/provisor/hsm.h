@@ -149,7 +149,8 @@ struct pv_key_info {
 	bool sensitive, extractable, local;
 	bool resident; /* can serve a resident license as OEM key or signer */
 	const char *why_not; /* when !resident, a short reason */
-	const char *ecies_why_not; /* NULL: ssp, ecies inside a token that can */
+	const char
+	    *ecies_why_not; /* NULL: ssp, ecies inside a token that can */
 };
 PV_MUST_USE int pv_hsm_list(struct pv_hsm *hsm,
     int (*each)(void *ctx, const struct pv_key_info *key), void *ctx,

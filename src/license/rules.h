@@ -56,7 +56,8 @@ PV_MUST_USE int pv_rules_try_key(const struct pv_campaign *c,
 
 /* PV_E_POLICY when the chip is on the deny list. */
 PV_MUST_USE int pv_rules_not_denied(const struct pv_campaign *c,
-    struct pv_store *store, struct pv_memo *memo, const uint8_t chip[32], struct pv_error *e);
+    struct pv_store *store, struct pv_memo *memo, const uint8_t chip[32],
+    struct pv_error *e);
 
 /* Copy a text for the ledger: cut to fit, control bytes become '?'. */
 void pv_rules_text(char *dst, size_t cap, const char *src, size_t src_cap);

@@ -13,8 +13,8 @@
  * PV_PACKAGE_CHUNK at a time. The difference is room for bytes that a token
  * held back from an earlier call and delivers late.
  */
-#define PV_PACKAGE_BUF	 65536U
-#define PV_PACKAGE_CHUNK 61440U
+#define PV_PACKAGE_BUF	  65536U
+#define PV_PACKAGE_CHUNK  61440U
 /*
  * Output of many chunks is written at once: the page cache takes 1 MiB for
  * two thirds of the processor time that sixteen small writes cost.
