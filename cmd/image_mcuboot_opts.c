@@ -31,6 +31,8 @@ join(const char *a, const char *b, const char *c, const char *d)
 	return s;
 }
 
+/* The words of imgtool that popt does not have: "-ma N", and the two words of
+ * "--custom-tlv TAG VALUE"; "--custom-tlv TAG:VALUE" is one already. */
 int
 pv_mcuboot_words(int *argc, const char **argv, struct pv_error *e)
 {
@@ -44,7 +46,7 @@ pv_mcuboot_words(int *argc, const char **argv, struct pv_error *e)
 			w = join("--magic", argv[++i], "", "");
 		} else if ((strcmp(w, "--custom-tlv") == 0 ||
 			       strcmp(w, "--custom-tlv-file") == 0) &&
-			   left >= 2) {
+			   left >= 2 && strchr(argv[i + 1], ':') == NULL) {
 			w = join(w, argv[i + 1], ":", argv[i + 2]);
 			i += 2;
 		}

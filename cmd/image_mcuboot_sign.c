@@ -2,6 +2,7 @@
 /* provisor image sign --format mcuboot */
 #include "cmd/image.h"
 #include "cmd/image_mcuboot.h"
+#include "cmd/signing.h"
 
 #include "base/file.h"
 #include "base/hex.h"
@@ -62,15 +63,14 @@ warn(const struct pv_app *app, const struct pv_mcuboot_params *p)
 /* base64 of the signature as it stands in the image, as imgtool --sig-out. */
 static int
 write_signature(
-    const char *path, const struct pv_mcuboot_made *m, struct pv_error *e)
+    struct pv_outfile *f, const struct pv_mcuboot_made *m, struct pv_error *e)
 {
 	char text[PV_BASE64_LEN(PV_SIG_MAX) + 1];
+	int r;
 
-	if (m->sig_len == 0)
-		return pv_fail(
-		    e, PV_E_USAGE, "--sig-out: the image has no signature");
 	pv_base64_encode(text, m->sig, m->sig_len);
-	return pv_file_write(path, 0644, text, strlen(text), e);
+	r = pv_outfile_write(f, text, strlen(text), e);
+	return r != 0 ? r : pv_outfile_commit(f, e);
 }
 
 static int
@@ -79,17 +79,24 @@ sign_one(struct pv_app *app, const struct pv_mcuboot_opts *o,
     struct pv_json *root, struct pv_error *e)
 {
 	struct pv_mcuboot_made made;
-	int r;
+	struct pv_outfile *sig = NULL;
+	int r = 0;
 
 	if (strcmp(in, out) == 0)
 		return pv_fail(e, PV_E_USAGE, "output '%s' is the input", out);
+	/* What cannot be written must not leave an image without it. */
+	if (o->sig_out != NULL)
+		r = pv_outfile_open(o->sig_out, 0644, &sig, e);
+	if (r != 0)
+		return r;
 	if (o->vector != NULL)
 		r = pv_mcuboot_vector(
 		    p, in, out, strcmp(o->vector, "payload") == 0, &made, e);
 	else
 		r = pv_mcuboot_sign(p, in, out, &made, e);
-	if (r == 0 && o->sig_out != NULL)
-		r = write_signature(o->sig_out, &made, e);
+	if (r == 0 && sig != NULL)
+		r = write_signature(sig, &made, e);
+	pv_outfile_free(sig);
 	if (r != 0)
 		return r;
 	if (o->vector != NULL)
@@ -157,6 +164,10 @@ batch(struct pv_app *app, const struct pv_mcuboot_opts *o,
 	char *at, *next;
 	int r = pv_file_read(o->batch, BATCH_MAX, &text, &len, e);
 
+	/* Nothing behind a NUL would be seen. */
+	if (r == 0 && memchr(text, '\0', len) != NULL)
+		r = pv_fail(e, PV_E_MALFORMED,
+		    "'%s' is no text: it holds a zero byte", o->batch);
 	for (at = (char *)text; r == 0 && at != NULL; at = next) {
 		next = strchr(at, '\n');
 		if (next != NULL)
@@ -175,14 +186,35 @@ batch(struct pv_app *app, const struct pv_mcuboot_opts *o,
 	return r;
 }
 
+/* --sig-out takes the signature of one image, which is made here. */
 static int
-check_vector(const struct pv_mcuboot_opts *o, struct pv_error *e)
+check_sig_out(const struct pv_mcuboot_opts *o, struct pv_error *e)
 {
-	if (o->vector == NULL || strcmp(o->vector, "digest") == 0 ||
-	    strcmp(o->vector, "payload") == 0)
+	if (o->sig_out == NULL)
 		return 0;
-	return pv_fail(
-	    e, PV_E_USAGE, "--vector-to-sign is 'digest' or 'payload'");
+	if (o->batch != NULL || o->vector != NULL)
+		return pv_fail(e, PV_E_USAGE,
+		    "--sig-out and --%s exclude "
+		    "each other",
+		    o->batch != NULL ? "batch" : "vector-to-sign");
+	if (o->keys == NULL && o->signatures == NULL)
+		return pv_fail(
+		    e, PV_E_USAGE, "--sig-out: the image has no signature");
+	return o->output == NULL || strcmp(o->sig_out, o->output) != 0
+		   ? 0
+		   : pv_fail(e, PV_E_USAGE,
+			 "--sig-out '%s' is the output as well", o->sig_out);
+}
+
+static int
+check_options(const struct pv_mcuboot_opts *o, struct pv_error *e)
+{
+	int r = pv_vector_check(o->vector, e);
+
+	if (r == 0 && o->batch != NULL && o->output != NULL)
+		r = pv_fail(
+		    e, PV_E_USAGE, "--batch names the outputs, not --output");
+	return r != 0 ? r : check_sig_out(o, e);
 }
 
 /*
@@ -219,7 +251,7 @@ run(struct pv_app *app, struct pv_mcuboot_opts *o, const char **args,
 	int r = find_output(o, args, e);
 
 	if (r == 0)
-		r = check_vector(o, e);
+		r = check_options(o, e);
 	if (r == 0)
 		r = pv_mcuboot_setup(o, &s, e);
 	if (r == 0)

@@ -26,21 +26,37 @@ is_ecdsa(enum pv_sig_alg alg)
 	return alg == PV_SIG_ECDSA_P256 || alg == PV_SIG_ECDSA_P384;
 }
 
+/* Ed25519 signs a digest as its message: of SHA-256 or SHA-512 as imgtool and
+ * the loader have it, and next to the pure form SHA-512 stands alone. */
+static int
+check_ed25519_hash(
+    const struct pv_mcuboot_params *p, unsigned int bits, struct pv_error *e)
+{
+	if (bits == 0 || bits == 512 || (bits == 256 && !p->pure))
+		return 0;
+	return pv_fail(e, PV_E_USAGE,
+	    p->sha != 0 ? "--sha %u does not go with %s"
+			: "keys that need two hashes: SHA-%u and that of %s",
+	    bits, p->pure ? "--pure" : "a key of ed25519");
+}
+
 /* One hash for the whole image. */
 static int
 choose_hash(const struct pv_mcuboot_params *p, unsigned int *ret_bits,
     struct pv_error *e)
 {
 	unsigned int bits = p->sha, want;
+	bool ed25519 = false;
 
 	if (bits == 0 && p->pure)
 		bits = 512;
 	for (size_t i = 0; i < p->n_sigs; i++) {
 		enum pv_sig_alg alg = pv_pubkey_alg(p->sigs[i].pub);
 
-		/* Ed25519 signs a digest of any length as its message. */
-		if (alg == PV_SIG_ED25519)
+		if (alg == PV_SIG_ED25519) {
+			ed25519 = true;
 			continue;
+		}
 		want = pv_mcuboot_sig_bits(alg);
 		if (p->pure)
 			return pv_fail(e, PV_E_USAGE,
@@ -56,7 +72,7 @@ choose_hash(const struct pv_mcuboot_params *p, unsigned int *ret_bits,
 		bits = want;
 	}
 	*ret_bits = bits == 0 ? 256 : bits;
-	return 0;
+	return ed25519 ? check_ed25519_hash(p, bits, e) : 0;
 }
 
 /* imgtool pairs the kinds: EC with EC, RSA with RSA, X25519 with Ed25519. */

@@ -144,6 +144,46 @@ refuse 2 'two outputs' 'two outputs' $V --otfdec 0 --flavor st-l5-sbsfu fw.bin o
 expect 2 'is Intel HEX, and the input has no address' 'HEX of raw bytes' -- \
 	provisor image sign -k p256.pem $V fw.bin -o no.hex
 not_ok 'and nothing is written' -- test -e no.hex
+refuse 2 'stands twice' 'custom entries in one word' $V --custom-tlv 0xa0:a --custom-tlv 0xa0:b fw.bin
+refuse 1 'creating .no/sig.' 'a signature into no folder' --sig-out no/sig $V fw.bin
+refuse 2 'is the output as well' 'a signature over the image' --sig-out no.bin $V fw.bin
+refuse 2 'sig-out and --vector-to-sign exclude' 'a signature before it is made' \
+	--sig-out sig --vector-to-sign digest $V fw.bin
+refuse 2 'batch names the outputs' 'a list and an output' --batch list $V
+rm -f no.bin
+expect 2 'sig-out: the image has no signature' 'a signature of an unsigned image' -- \
+	provisor image sign $V --sig-out sig fw.bin -o no.bin
+ed() { # PATTERN DESC OPTIONS
+	_p=$1 _d=$2
+	shift 2
+	expect 2 "$_p" "$_d" -- provisor image sign --key ed.pem $V "$@" fw.bin -o no.bin
+}
+ed 'sha 384 does not go with a key of ed25519' 'Ed25519 with SHA-384' --sha 384
+ed 'sha 256 does not go with --pure' 'pure with SHA-256' --pure --sha 256
+ed 'two hashes: SHA-384 and that of a key of ed25519' 'Ed25519 with P-384' --key p384.pem
+not_ok 'and no output of these' -- test -e no.bin
+not_ok 'nor a signature' -- test -e sig
+
+# --- a list
+batch() { # CODE PATTERN DESC LIST [OPTIONS]
+	_c=$1 _p=$2 _d=$3
+	# shellcheck disable=SC2059 # the list has \n and \0
+	printf "$4" >list
+	shift 4
+	rm -f one.bin two.bin
+	expect "$_c" "$_p" "$_d" -- provisor image sign --key p256.pem $V --batch list "$@"
+}
+batch 3 "'list' is no text" 'a zero byte in a list' 'fw.bin one.bin\n\000\nfw.bin two.bin\n'
+not_ok 'of which nothing is signed' -- test -e one.bin
+batch 3 "'list' line 2: a line is 'IN OUT" 'a line with one word' '# c\nfw.bin\n'
+batch 2 "'list' line 1: version '300.0.0'" 'a line with a wrong version' 'fw.bin one.bin 300.0.0\n'
+not_ok 'makes no image' -- test -e one.bin
+batch 1 "'list' line 2: .*nosuch" 'a line without firmware' 'fw.bin one.bin\nnosuch two.bin\n'
+ok 'the line before is done' -- test -e one.bin
+not_ok 'it is not' -- test -e two.bin
+batch 2 'sig-out and --batch exclude' 'one signature of many images' 'fw.bin one.bin\n' --sig-out sig
+not_ok 'signs nothing' -- test -e one.bin
+
 refuse 1 'nosuch' 'no firmware' $V nosuch.bin
 printf ':020000040800F2\n:0400000001020304F2\n:020000044002B8\n:0400000001020304F2\n:00000001FF\n' >far.hex
 refuse 3 'more than 128 MiB of nothing before address 0x40020000' 'records far apart' $V far.hex
