@@ -35,9 +35,28 @@ static const struct rule {
 	{ PV_TLV_TEST_MARK, 13, 13, true },
 };
 
+/* Of an image key there are two lengths and none between: for AES-128 and
+ * AES-256. An RSA key has one. */
 static int
-check_entry(
-    const struct pv_mcuboot_tlv *v, bool in_protected, struct pv_error *e)
+check_key_entry(const struct pv_mcuboot_tlv *v, const struct rule *rule,
+    bool aes256, struct pv_error *e)
+{
+	const char *name = pv_mcuboot_type_name(v->type);
+
+	if (!pv_mcuboot_is_enc(v->type) ||
+	    v->len == (aes256 ? rule->max : rule->min))
+		return 0;
+	if (v->len != rule->min && v->len != rule->max)
+		return pv_fail(e, PV_E_MALFORMED, "%s of %u bytes", name,
+		    (unsigned int)v->len);
+	return pv_fail(e, PV_E_MALFORMED,
+	    "%s of %u bytes, the header says AES-%u", name,
+	    (unsigned int)v->len, aes256 ? 256U : 128U);
+}
+
+static int
+check_entry(const struct pv_mcuboot_tlv *v, bool in_protected, bool aes256,
+    bool license, struct pv_error *e)
 {
 	const char *name = pv_mcuboot_type_name(v->type);
 
@@ -51,11 +70,15 @@ check_entry(
 		if (v->len < rules[i].min || v->len > rules[i].max)
 			return pv_fail(e, PV_E_MALFORMED, "%s of %u bytes",
 			    name, (unsigned int)v->len);
-		return 0;
+		if (v->type == PV_TLV_SIG_PURE && v->data[0] != 1)
+			return pv_fail(e, PV_E_MALFORMED,
+			    "'%s' has the value %u, not 1", name,
+			    (unsigned int)v->data[0]);
+		return check_key_entry(v, &rules[i], aes256, e);
 	}
 	/* ST's licenses keep their tag there; everything else of unknown
 	 * meaning would be acted on without authentication. */
-	if (!in_protected && v->type != PV_TLV_ST_AUTH_TAG)
+	if (!in_protected && (!license || v->type != PV_TLV_ST_AUTH_TAG))
 		return pv_fail(e, PV_E_MALFORMED,
 		    "entry of type 0x%04x is in the unprotected area",
 		    (unsigned int)v->type);
@@ -92,28 +115,30 @@ pv_mcuboot_validate(const struct pv_mcuboot_header *h,
 {
 	uint32_t enc = PV_MCUBOOT_F_AES128 | PV_MCUBOOT_F_AES256;
 	uint32_t load = PV_MCUBOOT_F_RAM_LOAD | PV_MCUBOOT_F_ROM_FIXED;
+	bool aes256 = !st && (h->flags & PV_MCUBOOT_F_AES256) != 0;
+	bool license = st && (h->flags & PV_MCUBOOT_F_LICENSE) != 0;
 	bool has_key = false;
 	int r;
 
+	if ((h->flags & enc) == enc)
+		return pv_fail(e, PV_E_MALFORMED, "flags 0x%08x say %s",
+		    h->flags,
+		    st ? "AES-128 and OTFDEC" : "AES-128 and AES-256");
 	for (size_t i = 0; i < t->n; i++) {
-		r = check_entry(&t->t[i], i < t->n_protected, e);
+		r = check_entry(
+		    &t->t[i], i < t->n_protected, aes256, license, e);
 		if (r != 0)
 			return pv_wrap(e, "entry %zu", i + 1);
 		has_key |= pv_mcuboot_is_enc(t->t[i].type);
 	}
 	if ((r = check_counts(t, e)) != 0)
 		return r;
-	if ((h->flags & PV_MCUBOOT_F_LICENSE) == 0 &&
-	    has_key != ((h->flags & enc) != 0))
+	if (!license && has_key != ((h->flags & enc) != 0))
 		return pv_fail(e, PV_E_MALFORMED,
 		    has_key ? "an image key, but the header does not say "
 			      "encrypted"
 			    : "the header says encrypted, but there is no "
 			      "image key");
-	if ((h->flags & enc) == enc)
-		return pv_fail(e, PV_E_MALFORMED, "flags 0x%08x say %s",
-		    h->flags,
-		    st ? "AES-128 and OTFDEC" : "AES-128 and AES-256");
 	if (has_key && h->img_size % 16 != 0)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "an encrypted payload of %u bytes, no multiple of 16",

@@ -126,27 +126,52 @@ names_key(const struct check *c, const struct pv_mcuboot_tlv *v,
 	return r == 0 && n == v->len && memcmp(public_part, v->data, n) == 0;
 }
 
+/* The loader of a key looks for one hash, and for the mark of a pure signature
+ * only where it is built for Ed25519 alone. */
+static int
+check_loader(
+    const struct check *c, const struct pv_pubkey *k, struct pv_error *e)
+{
+	enum pv_sig_alg alg = pv_pubkey_alg(k);
+	bool ed25519 = alg == PV_SIG_ED25519, pure = c->msg != NULL;
+	unsigned int want = pv_mcuboot_sig_bits(alg), bits = c->out.bits;
+
+	if (pure && !ed25519)
+		return pv_fail(e, PV_E_VERIFY,
+		    "the image says pure, which %s never is",
+		    pv_sig_alg_name(alg));
+	if (bits != want && !(ed25519 && bits == 512))
+		return pv_fail(e, PV_E_VERIFY,
+		    "the hash is SHA-%u, and the loader of a key of %s looks "
+		    "for SHA-%u",
+		    bits, pv_sig_alg_name(alg), want);
+	return 0;
+}
+
 /* Each key given must have signed: the entry that names it comes before its
- * signature. */
+ * signature. The loader looks at every one that follows its name, so one that
+ * is wrong spoils the image. */
 static int
 check_key(struct check *c, size_t i, struct pv_error *e)
 {
 	const struct pv_mcuboot_tlvs *t = &c->f->t;
 	const struct pv_pubkey *k = c->v->keys[i];
-	bool named = false;
+	bool named = false, found = false;
+	int r = check_loader(c, k, e);
 
-	for (size_t n = t->n_protected; n < t->n; n++) {
+	for (size_t n = t->n_protected; r == 0 && n < t->n; n++) {
 		const struct pv_mcuboot_tlv *v = &t->t[n];
 
 		if (v->type == PV_TLV_KEYHASH || v->type == PV_TLV_PUBKEY)
 			named = names_key(c, v, k);
 		else if (pv_mcuboot_is_sig(v->type) && named) {
-			int r = verify_one(c, k, v, e);
-
+			r = verify_one(c, k, v, e);
+			found = true;
 			c->out.signatures += r == 0;
-			return r;
 		}
 	}
+	if (r != 0 || found)
+		return r;
 	return pv_fail(e, PV_E_VERIFY,
 	    "no signature by key %zu of those given (key hash differs)", i + 1);
 }
@@ -203,6 +228,46 @@ make_layout(const struct check *c, struct pv_mcuboot_layout *l)
 			l->save_enctlv = c->f->t.t[i].len;
 }
 
+/* Erased bytes, all 0xff or all 0, from `at` to `end`; the one at `ok` may be
+ * the mark of a confirmed image. */
+static int
+check_erased(const struct check *c, const char *where, uint64_t at,
+    uint64_t end, uint64_t ok, struct pv_error *e)
+{
+	uint8_t buf[4096], erased = 0;
+	uint64_t from = at;
+	int r = 0;
+
+	for (size_t n; r == 0 && at < end; at += n) {
+		n = end - at < sizeof(buf) ? (size_t)(end - at) : sizeof(buf);
+		r = pv_mcuboot_read(c->f, at, buf, n, e);
+		if (at == from)
+			erased = buf[0] == 0 ? 0 : 0xff;
+		for (size_t i = 0; r == 0 && i < n; i++)
+			if (buf[i] != erased && !(at + i == ok && buf[i] == 1))
+				r = pv_fail(e, PV_E_VERIFY,
+				    "byte 0x%02x at %llu, %s", buf[i],
+				    (unsigned long long)(at + i), where);
+	}
+	return r;
+}
+
+/* A trailer as it leaves the factory: the loader takes anything else there for
+ * a swap under way. */
+static int
+check_marks(const struct check *c, const struct pv_mcuboot_layout *l,
+    uint64_t used, struct pv_error *e)
+{
+	uint64_t magic = c->f->size - PV_MCUBOOT_TRAILER_MAGIC;
+	uint64_t begin = c->f->size - pv_mcuboot_trailer_size(l);
+	uint32_t ok = pv_mcuboot_image_ok(l);
+	int r = check_erased(c, "behind the image", used, begin, 0, e);
+
+	return r != 0 ? r
+		      : check_erased(c, "in the trailer", begin, magic,
+			    ok == 0 ? 0 : c->f->size - ok, e);
+}
+
 static int
 check_trailer(const struct check *c, uint64_t used, struct pv_error *e)
 {
@@ -247,7 +312,7 @@ check_trailer(const struct check *c, uint64_t used, struct pv_error *e)
 		r = pv_fail(e, PV_E_VERIFY,
 		    "the magic of the trailer is for another --align or "
 		    "--max-align");
-	return r;
+	return r != 0 ? r : check_marks(c, &l, used, e);
 }
 
 /* --- the rest -------------------------------------------------------------- */
