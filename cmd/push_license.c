@@ -171,10 +171,7 @@ issue(struct pv_push *p, const struct pv_install_chip *chip,
 
 	r = pv_license_issue(c, &p->session.io, chip->certificate, &got, e);
 	if (r != 0) {
-		/* Refusals come before a number is taken; a token or a disk
-		 * that fails may do so after. */
-		p->license.maybe_burnt =
-		    pv_exit_code(r) != 4 && pv_exit_code(r) != 5;
+		p->license.maybe_burnt = got.number != 0;
 		return pv_wrap(e, "license");
 	}
 	p->license.known = true;

@@ -120,6 +120,9 @@ validate_create(const struct pv_campaign *c, struct pv_error *e)
 		return pv_fail(e, PV_E_UNSUPPORTED,
 		    "ledger entry: campaign of unknown flow %u",
 		    (unsigned int)c->flow);
+	if (c->n_trust == 0 && c->flow != PV_FLOW_SSP)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "ledger entry: campaign of flow sfi with no trusted key");
 	if (c->max_licenses == 0)
 		return pv_fail(e, PV_E_MALFORMED,
 		    "ledger entry: campaign with a limit of 0 licenses");

@@ -136,6 +136,7 @@ PV_MUST_USE int pv_package_name(
  * lock: anchors agree (PV_E_ROLLBACK), budget left (PV_E_LIMIT), number
  * reserved durably in ledger and token, license made, outcome recorded. A
  * chip that has a license for a package of another nonce is PV_E_POLICY.
+ * On failure ret_l->number is the number that may have been burnt, or 0.
  */
 PV_MUST_USE int pv_license_issue(const struct pv_campaign *c,
     const struct pv_campaign_io *io, const uint8_t certificate[136],

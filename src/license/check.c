@@ -50,7 +50,8 @@ pv_rules_text(char *dst, size_t cap, const char *src, size_t src_cap)
 static int
 accept_unproved(const struct pv_campaign *c, size_t *ret_ca, struct pv_error *e)
 {
-	if (!c->accept_unverified) {
+	/* Another flow cannot be without a CA, whatever is said. */
+	if (!c->accept_unverified || c->flow != PV_FLOW_SSP) {
 		(void)pv_fail(e, PV_E_VERIFY,
 		    "the chip certificate cannot be verified: campaign '%s' "
 		    "knows no CA",

@@ -202,6 +202,18 @@ pv_license_find(const struct pv_campaign *c, struct pv_store *store,
 	return r != 0 ? r : repeat(&q, ret_l, e);
 }
 
+/* It failed when the number may have been taken. */
+static int
+perhaps_burnt(const struct request *q, const char *doing, struct pv_error *e)
+{
+	(void)pv_wrap(e, "%s license no. %" PRIu64, doing, q->number);
+	return pv_hint(e,
+	    "no. %" PRIu64 " may be burnt ('provisor ledger report' tells). It "
+	    "is safe to ask again: a license that was recorded is given again, "
+	    "else the next number is spent",
+	    q->number);
+}
+
 /* Under the lock, with budget left: reserve, make, record. */
 static int
 spend(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
@@ -211,10 +223,11 @@ spend(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 	int r;
 
 	q->number = q->head.spent + 1;
+	ret_l->number = q->number;
 	settle(&entry, PV_ENTRY_RESERVE, q);
 	r = pv_journal_append(q->c, q->io, &entry, &q->head, e);
 	if (r != 0)
-		return pv_wrap(e, "reserving license no. %" PRIu64, q->number);
+		return perhaps_burnt(q, "reserving", e);
 	r = make_license(q, &l, e);
 	if (r != 0) {
 		/* The number is burnt; say so if the token still can. */
@@ -224,7 +237,7 @@ spend(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 			pv_rules_text(entry.body.message,
 			    sizeof(entry.body.message), e->msg, sizeof(e->msg));
 		(void)!pv_journal_append(q->c, q->io, &entry, &q->head, NULL);
-		return pv_wrap(e, "making license no. %" PRIu64, q->number);
+		return perhaps_burnt(q, "making", e);
 	}
 	settle(&entry, PV_ENTRY_ISSUED, q);
 	entry.body.has_package = q->has_package;
@@ -233,7 +246,7 @@ spend(struct request *q, struct pv_issued *ret_l, struct pv_error *e)
 	entry.body.license_len = l.len;
 	r = pv_journal_append(q->c, q->io, &entry, &q->head, e);
 	if (r != 0)
-		return pv_wrap(e, "recording license no. %" PRIu64, q->number);
+		return perhaps_burnt(q, "recording", e);
 	l.left = left(q->c, q->head.spent);
 	*ret_l = l;
 	return 0;
@@ -348,6 +361,7 @@ pv_license_issue(const struct pv_campaign *c, const struct pv_campaign_io *io,
 	struct request q = { .c = c, .io = io, .certificate = certificate };
 	int r;
 
+	ret_l->number = 0;
 	r = pv_rules_certificate(c, io->memo, certificate, NULL, e);
 	if (r == 0)
 		r = check_nonce(&q, e);

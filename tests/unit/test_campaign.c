@@ -302,6 +302,10 @@ test_no_ca(void **state)
 	    PV_E_VERIFY);
 	assert_int_equal(index, 9);
 	f->c.n_trust = 0;
+	/* Firmware never goes to a chip that nobody proved. */
+	assert_int_equal(pv_campaign_check_certificate(&f->c, cert, &index, &e),
+	    PV_E_VERIFY);
+	f->c.flow = PV_FLOW_SSP;
 	assert_int_equal(
 	    pv_campaign_check_certificate(&f->c, cert, &index, &e), 0);
 	assert_int_equal(index, PV_CAMPAIGN_TRUST);
@@ -346,6 +350,48 @@ test_token_fails(void **state)
 	assert_int_equal(pv_ledger_verify(&f->c, &f->io, &rep, &e), 0);
 	assert_int_equal(rep.spent, 2);
 	assert_int_equal(rep.issued, 1);
+	fake_free(f);
+}
+
+/* A token that signs wrongly, from its second signature on. */
+static int
+sign_once(void *ctx, const uint8_t digest[32], uint8_t ret_sig[64],
+    struct pv_error *e)
+{
+	struct fake *f = ctx;
+	int r = fake_sign(ctx, digest, ret_sig, e);
+
+	if (r == 0 && f->n_records > 1)
+		ret_sig[63] ^= 1;
+	return r;
+}
+
+/* Whether a number was taken is told by the number, whatever the code. */
+static void
+test_failure_names_number(void **state)
+{
+	struct fake *f = opened(1);
+	uint8_t cert[2][PV_CERT_LEN];
+	struct pv_issued l = { .number = 77 };
+	struct pv_error e = { 0 };
+
+	(void)state;
+	fake_chip(f, 1, "49200001", cert[0]);
+	assert_int_equal(
+	    pv_license_issue(&f->c, &f->io, cert[0], &l, &e), PV_E_VERIFY);
+	assert_int_equal(l.number, 0);
+	fake_chip(f, 1, "48400001", cert[0]);
+	f->signer.sign = sign_once;
+	l.number = 77;
+	assert_true(pv_license_issue(&f->c, &f->io, cert[0], &l, &e) < 0);
+	assert_non_null(strstr(e.msg, "making license no. 1"));
+	assert_non_null(strstr(e.hint, "no. 1 may be burnt"));
+	assert_int_equal(l.number, 1);
+	f->signer.sign = fake_sign;
+	fake_chip(f, 2, "48400001", cert[1]);
+	assert_int_equal(
+	    pv_license_issue(&f->c, &f->io, cert[1], &l, &e), PV_E_LIMIT);
+	assert_int_equal(l.number, 0);
 	fake_free(f);
 }
 
@@ -480,6 +526,7 @@ main(void)
 		cmocka_unit_test(test_two_cas),
 		cmocka_unit_test(test_no_ca),
 		cmocka_unit_test(test_token_fails),
+		cmocka_unit_test(test_failure_names_number),
 		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_damaged_license),
 		cmocka_unit_test(test_license_check),

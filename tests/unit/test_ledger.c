@@ -161,6 +161,8 @@ test_reject_meaning(void **state)
 	sample(f, PV_ENTRY_CREATE, &en);
 	en.create.n_trust = 9;
 	assert_int_equal(pv_entry_encode(&en, data, &len, &e), PV_E_MALFORMED);
+	en.create.n_trust = 0;
+	assert_int_equal(pv_entry_encode(&en, data, &len, &e), PV_E_MALFORMED);
 	sample(f, PV_ENTRY_CREATE, &en);
 	en.create.flow = (enum pv_flow)7;
 	assert_int_equal(
@@ -206,6 +208,7 @@ test_corrupt_files(void **state)
 		{ "message-control", PV_E_MALFORMED, "message" },
 		{ "flow", PV_E_UNSUPPORTED, "flow 9" },
 		{ "trust-count", PV_E_MALFORMED, "9 trusted keys" },
+		{ "no-ca", PV_E_MALFORMED, "no trusted key" },
 		{ "limit-zero", PV_E_MALFORMED, "limit of 0" },
 		{ "name-empty", PV_E_MALFORMED, "campaign name" },
 		{ "name-long", PV_E_MALFORMED, "campaign name" },
