@@ -20,7 +20,12 @@
 static int
 key_point(void *ctx, const char *key, uint8_t ret_point[64], struct pv_error *e)
 {
-	return pv_open_point(ctx, key, ret_point, e);
+	int r = 0;
+
+	/* The description must not choose code to load. */
+	if (pv_hsm_is_uri(key))
+		r = pv_hsm_check_stored_uri(key, e);
+	return r != 0 ? r : pv_open_point(ctx, key, ret_point, e);
 }
 
 static int

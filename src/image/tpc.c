@@ -92,7 +92,17 @@ resolve(struct reading *rd, const char *value, bool from_linked, char **ret_s,
     struct pv_error *e)
 {
 	char rel[TEXT_MAX], full[TEXT_MAX];
-	int r = beside(from_linked ? rd->linked_rel : "", value, rel, e);
+	int r;
+
+	/* A URI may name code to load (module-path). */
+	if (strncmp(value, "pkcs11:", 7) == 0) {
+		(void)pv_fail(e, PV_E_MALFORMED, "'%s' is no file", value);
+		return pv_hint(e, "a key in a token is chosen with --key");
+	}
+	/* It would be taken for an option where no folder comes before it. */
+	if (value[0] == '-')
+		return pv_fail(e, PV_E_MALFORMED, "'%s' is no file", value);
+	r = beside(from_linked ? rd->linked_rel : "", value, rel, e);
 
 	if (r == 0)
 		r = beside(rd->path, rel, full, e);
@@ -167,6 +177,105 @@ add(const char *text, const char *link, char dst[TEXT_MAX], struct pv_error *e)
 	return 0;
 }
 
+/* --- options ---------------------------------------------------------------- */
+
+/*
+ * What a description may say: the options of imgtool and of ST's fork of it
+ * that concern the image. Not those of `image sign` that load a module, write
+ * another file or read a list: a description comes from elsewhere, and what
+ * it does must be what it shows.
+ */
+static const struct option {
+	const char *name;
+	enum { FLAG, VALUE, KEY_FILE } kind;
+} options[] = {
+	{ "-k", KEY_FILE },
+	{ "--key", KEY_FILE },
+	{ "-E", KEY_FILE },
+	{ "--encrypt", KEY_FILE },
+	{ "-ma", VALUE },
+	{ "--magic", VALUE },
+	{ "-S", VALUE },
+	{ "--slot-size", VALUE },
+	{ "-H", VALUE },
+	{ "--header-size", VALUE },
+	{ "-v", VALUE },
+	{ "--version", VALUE },
+	{ "-s", VALUE },
+	{ "--security-counter", VALUE },
+	{ "-d", VALUE },
+	{ "--dependencies", VALUE },
+	{ "-L", VALUE },
+	{ "--load-addr", VALUE },
+	{ "-F", VALUE },
+	{ "--rom-fixed", VALUE },
+	{ "-x", VALUE },
+	{ "--hex-addr", VALUE },
+	{ "-R", VALUE },
+	{ "--erased-val", VALUE },
+	{ "-M", VALUE },
+	{ "--max-sectors", VALUE },
+	{ "-e", VALUE },
+	{ "--endian", VALUE },
+	{ "-o", VALUE },
+	{ "--align", VALUE },
+	{ "--max-align", VALUE },
+	{ "--boot-record", VALUE },
+	{ "--public-key-format", VALUE },
+	{ "--encrypt-keylen", VALUE },
+	{ "--sha", VALUE },
+	{ "--hmac-sha", VALUE },
+	{ "--vid", VALUE },
+	{ "--cid", VALUE },
+	{ "--pad", FLAG },
+	{ "--confirm", FLAG },
+	{ "--pad-header", FLAG },
+	{ "--overwrite-only", FLAG },
+	{ "-P", FLAG },
+	{ "--primary-only", FLAG },
+	{ "-c", FLAG },
+	{ "--clear", FLAG },
+	{ "--pad-sig", FLAG },
+	{ "--no-pad-tlv", FLAG },
+	{ "--save-enctlv", FLAG },
+	{ "--non-bootable", FLAG },
+	{ "--pure", FLAG },
+};
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
+
+static const struct option *
+find_option(const char *name)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+	return NULL;
+}
+
+/* Is it a known option, with a value where one belongs and only there? */
+static int
+check_word(const char *name, const char *text, bool is_file, struct pv_error *e)
+{
+	const struct option *o = find_option(name);
+	bool has = text != NULL && text[0] != '\0';
+
+	if (o == NULL)
+		return pv_fail(e, PV_E_UNSUPPORTED,
+		    "'%s' is no option of imgtool for images", name);
+	if (has != (o->kind != FLAG))
+		return pv_fail(e, PV_E_MALFORMED, "'%s' %s value", name,
+		    has ? "takes no" : "has no");
+	if (!has)
+		return 0;
+	if (text[0] == '-')
+		return pv_fail(e, PV_E_MALFORMED,
+		    "'%s': the value '%s' begins with '-'", name, text);
+	if (o->kind == KEY_FILE && !is_file)
+		return pv_fail(e, PV_E_MALFORMED,
+		    "'%s' takes a file, and its Type is another", name);
+	return 0;
+}
+
 /* --- one Param -------------------------------------------------------------- */
 
 struct param {
@@ -214,7 +323,8 @@ put_word(struct reading *rd, const struct param *p, const char *text,
 	if (t->n == PV_TPC_WORDS_MAX)
 		return pv_fail(e, PV_E_MALFORMED, "more than %u options",
 		    PV_TPC_WORDS_MAX);
-	if ((r = copy(p->command, &w->option, e)) != 0)
+	if ((r = check_word(p->command, text, is_file, e)) != 0 ||
+	    (r = copy(p->command, &w->option, e)) != 0)
 		return r;
 	t->n++;
 	if (text == NULL || text[0] == '\0')

@@ -184,6 +184,23 @@ if command -v softhsm2-util >/dev/null; then
 	head -c 76 token.obk | tail -c 32 >have
 	same 'the hash is that of the token key' have hash.bin
 	sed 's|Keys/encryption.pem|pkcs11:token=oem;object=root|' keys.json >token.json
+	cat >spy.c <<-'END'
+		#include <stdio.h>
+		__attribute__((constructor)) static void loaded(void)
+		{
+			fclose(fopen("loaded", "w"));
+		}
+	END
+	cc -shared -fPIC -o spy.so spy.c
+	evil="pkcs11:token=oem;object=root?module-path=$T/spy.so"
+	sed "s|Keys/root.pub.pem|$evil|" da.json >evil.json
+	expect 5 'module-path' 'a description that names code to load' -- \
+		provisor obk from-json evil.json -o bad.obk
+	sed "s|<Value>[^<]*root.pem|<Value>$evil|" Config/da.xml >Config/evil.xml
+	ok 'in XML as well' -- grep -q module-path Config/evil.xml
+	expect 5 'module-path' 'is refused' -- provisor obk build Config/evil.xml -o bad.obk
+	not_ok 'nothing is loaded' -- test -e loaded
+	not_ok 'nor written' -- test -e bad.obk
 	expect 2 'stays in its token' 'a private key does not come out' -- \
 		provisor obk from-json token.json -o bad.obk
 fi

@@ -130,7 +130,42 @@ bad 3 'no Output is named' 'no output'
 edit 's/<Param><Name>Input.*//'
 bad 3 'no firmware is named' 'no input'
 edit 's/--overwrite-only/--no-such-option/'
-bad 2 'no-such-option' 'an option that is none'
+bad 3 "'--no-such-option' is no option of imgtool" 'an option that is none'
+# A description must not choose code to run, or files to write and to read that
+# nobody sees: these are options of ours, tokens, and words slipped in as values.
+cat >spy.c <<'EOF'
+#include <stdio.h>
+__attribute__((constructor)) static void loaded(void)
+{
+	fclose(fopen("loaded", "w"));
+}
+EOF
+cc -shared -fPIC -o spy.so spy.c
+U="pkcs11:token=oem;object=boot"
+evil() { # COMMAND VALUE TYPE PATTERN DESC
+	{ common && param evil "$3" "$1" "<Value>$2</Value>"; } | image bad.xml
+	bad 3 "$4" "$5"
+}
+evil --module "$T/spy.so" Data "'--module' is no option of imgtool" 'a module to load'
+evil --sig-out "$T/loaded" Data "'--sig-out' is no option of imgtool" 'another output'
+evil --batch "$T/fw.bin" Data "'--batch' is no option" 'a list of images'
+evil "--module=$T/spy.so" '' Data 'is no option of imgtool' 'an option with its value'
+evil --pad "--module=$T/spy.so" Data "'--pad' takes no value" 'an option in the place of a value'
+evil --confirm fw.bin Data "'--confirm' takes no value" 'a file in the place of a value'
+evil -M --pad Data "value '--pad' begins with '-'" 'an option as a value'
+evil -M '' Data "'-M' has no value" 'an option without its value'
+evil -k "$U?module-path=$T/spy.so" Data "'-k' takes a file" 'a token'
+evil -E p256.pem Data "'-E' takes a file" 'a key that is no file'
+{ common && param evil File -k "<Value>$U?module-path=$T/spy.so</Value>"; } | image bad.xml
+mv rot/Image/bad.xml rot/Config/config.xml .
+sed -i 's,./../Config/config.xml,config.xml,' bad.xml
+expect 3 'is no file' 'a token as a file, beside the XML' -- provisor image from-xml bad.xml -o no.hex
+common | INPUT="--sig-out=$T/loaded" image bad.xml && mv rot/Image/bad.xml .
+sed -i 's,./../Config/config.xml,config.xml,' bad.xml
+expect 3 "'--sig-out=.*' is no file" 'an option as firmware, beside the XML' -- \
+	provisor image from-xml bad.xml -o no.hex
+mv config.xml rot/Config
+not_ok 'nothing of these was loaded or written' -- test -e loaded
 edit 's/<.McubootFormat>//'
 bad 3 'bad.xml' 'no XML'
 edit 's/1.2.3</1.2.300000</'
