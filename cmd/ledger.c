@@ -6,6 +6,7 @@
 #include "cmd/ledger_export.h"
 
 #include "base/hex.h"
+#include "formats/ledger.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -144,6 +145,31 @@ struct strangers {
 	bool refuse;
 };
 
+/*
+ * A note of "nothing yet" is of a create that was cut short: had its campaign
+ * had as much as two entries, the note would say so.
+ */
+static bool
+only_begun(const struct strangers *s, const char *hex)
+{
+	struct pv_anchor anchor = { 0 };
+	struct pv_note note = { .seq = 1 };
+	uint8_t id[16], data[PV_ANCHOR_MAX];
+	size_t len = sizeof(data);
+	int r = PV_E_MALFORMED;
+
+	if (strlen(hex) == 2 * sizeof(id))
+		r = pv_hex_decode(hex, id, sizeof(id), NULL);
+	if (r == 0)
+		r = pv_open_anchor(s->a->hsm, id, &anchor, NULL);
+	if (r == 0)
+		r = anchor.read(anchor.ctx, data, &len, NULL);
+	if (r == 0)
+		r = pv_note_decode(data, len, &note, NULL);
+	pv_anchor_release(&anchor);
+	return r == 0 && note.seq == 0;
+}
+
 static int
 check_note(void *ctx, const char *label, struct pv_error *e)
 {
@@ -155,6 +181,13 @@ check_note(void *ctx, const char *label, struct pv_error *e)
 		pv_hex_encode(hex, s->all->c[i].id, sizeof(s->all->c[i].id));
 		if (strcmp(hex, id) == 0)
 			return 0;
+	}
+	if (only_begun(s, id)) {
+		pv_say(s->a->app,
+		    "token '%s' has a note of campaign %.8s..., which was "
+		    "begun and not written: nothing was issued from it\n",
+		    pv_hsm_token_label(s->a->hsm), id);
+		return 0;
 	}
 	if (!s->refuse) {
 		pv_say(s->a->app,

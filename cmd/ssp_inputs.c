@@ -196,7 +196,10 @@ pv_ssp_random(
 		return pv_fail(e, PV_E_USAGE, "random from more than %u tokens",
 		    PV_SSP_TOKENS);
 	if (i == t->n) {
-		r = pv_open_token(t->app, uri, &t->hsms[i], e);
+		/* A description may be somebody else's. */
+		r = pv_hsm_check_stored_uri(uri, e);
+		if (r == 0)
+			r = pv_open_token(t->app, uri, &t->hsms[i], e);
 		if (r != 0)
 			return r;
 		t->uris[t->n++] = uri;

@@ -150,8 +150,9 @@ pv_json_parse(
 	} else {
 		r = check_names(root, e);
 	}
+	/* What is refused may hold secrets all the same. */
 	if (r != 0)
-		cJSON_Delete(root);
+		pv_json_wipe(out(root));
 	else
 		*ret_root = out(root);
 	return r;

@@ -74,6 +74,11 @@ expect 2 'describes secrets of a stm32mp15' 'another chip' -- provisor ssp pack 
 sed 's/token=oem/token=none/' s.json >none.json
 expect 6 none 'random of a token that is not there' -- provisor ssp pack \
 	--secrets none.json $ROOT --key k -o x.ssp
+for x in module-path=/tmp/x.so pin-source=file:/tmp/x; do
+	sed "s,token=oem,token=oem?$x," s.json >uri.json
+	expect 5 "a stored URI may not hold ${x%%=*}" 'random by a module or PIN of its own' -- \
+		provisor ssp pack --secrets uri.json $ROOT --key k -o x.ssp
+done
 cp s.json s.txt
 expect 3 'not named .json' 'a description by another name' -- provisor ssp pack \
 	--chip stm32mp15 --secrets s.txt --rma-unlock 1 --rma-relock 2 $ROOT \

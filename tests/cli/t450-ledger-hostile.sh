@@ -48,6 +48,18 @@ cp newer.db home/ledger.db
 rm -f home/ledger.db-wal home/ledger.db-shm
 expect 0 'token anchors agree' 'the right file still verifies' -- provisor ledger verify
 
+# --- a create that ended between note and first entry removed nothing
+# Two campaigns are there, so no index of this kind can be: one is taken out.
+sqlite3 home/ledger.db "delete from entry where rowid not in (select rowid from
+	entry where campaign = (select campaign from entry limit 1));
+	create unique index full on entry (seq) where seq = 1"
+expect 1 '' 'a create that cannot write' -- campaign begun
+cp newer.db home/ledger.db
+rm -f home/ledger.db-wal home/ledger.db-shm
+expect 0 'was begun and not written' 'does not accuse the ledger' -- \
+	provisor ledger verify
+expect 0 'token anchors agree' 'the others verify' -- provisor ledger verify
+
 # --- an older copy is noticed before anything happens, a repeat included
 ok 'one more license' -- provisor license issue --campaign spring \
 	--certificate c2/certificate.bin -o l3
