@@ -117,6 +117,35 @@ check_end(const struct pv_da_chain *c, struct pv_error *e)
 	return 0;
 }
 
+/* The device compares its class and id with those of each certificate. */
+static int
+check_chips(const struct pv_da_chain *c, struct pv_error *e)
+{
+	static const uint8_t any[sizeof(c->cert[0].soc_id)];
+	const uint8_t *id = any;
+	uint32_t soc_class = 0;
+
+	for (size_t i = 0; i < c->n; i++) {
+		const struct pv_adac_cert *cert = &c->cert[i];
+
+		if (cert->soc_class != 0 && soc_class != 0 &&
+		    cert->soc_class != soc_class)
+			return pv_fail(e, PV_E_VERIFY,
+			    "it is for SoC class 0x%x and for 0x%x: no device "
+			    "takes it",
+			    soc_class, cert->soc_class);
+		if (cert->soc_class != 0)
+			soc_class = cert->soc_class;
+		if (memcmp(cert->soc_id, any, sizeof(any)) == 0)
+			continue;
+		if (id != any && memcmp(cert->soc_id, id, sizeof(any)) != 0)
+			return pv_fail(e, PV_E_VERIFY,
+			    "it is for two chips: no device takes it");
+		id = cert->soc_id;
+	}
+	return 0;
+}
+
 static int
 check_empty(const struct pv_da_chain *c, struct pv_error *e)
 {
@@ -235,6 +264,8 @@ pv_cmd_da_verify(
 	r = pv_da_verify(&c, e);
 	if (r == 0)
 		r = check_end(&c, e);
+	if (r == 0)
+		r = check_chips(&c, e);
 	if (r == 0)
 		r = check_empty(&c, e);
 	if (r == 0 && root != NULL)

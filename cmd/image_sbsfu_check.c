@@ -127,11 +127,13 @@ is_installed(const struct pv_sbsfu_image *m)
 
 static int
 check_firmware(struct pv_app *app, struct pv_sbsfu_image *m,
-    const struct verify *v, const uint8_t *aes, struct pv_error *e)
+    const struct verify *v, const uint8_t *aes, bool *ret_checked,
+    struct pv_error *e)
 {
 	bool clear = is_installed(m) || !pv_sbsfu_encrypted(m->h.scheme);
 	int r;
 
+	*ret_checked = clear || aes != NULL;
 	if (!clear && aes == NULL) {
 		pv_say(app, "note: the firmware is encrypted and not checked; "
 			    "give --decrypt-key\n");
@@ -147,10 +149,16 @@ verify(struct pv_app *app, const char *path, struct pv_sbsfu_image *m,
 {
 	struct pv_secret *aes = NULL;
 	uint8_t point[64];
+	const char *state = pv_sbsfu_state_name(&m->h);
+	bool checked = false;
 	struct pv_json *o;
 	int r = 0;
 
-	if (m->h.scheme == PV_SBSFU_GCM)
+	if (state != NULL && strcmp(state, "invalid") == 0)
+		r = pv_fail(e, PV_E_VERIFY,
+		    "its state is 'invalid': the boot program starts no such "
+		    "image");
+	else if (m->h.scheme == PV_SBSFU_GCM)
 		r = pv_need(e, v->aes, "--decrypt-key");
 	else
 		r = signer_point(app, v, m, point, e);
@@ -163,8 +171,8 @@ verify(struct pv_app *app, const char *path, struct pv_sbsfu_image *m,
 		r = pv_check_min_version(
 		    v->min_version, UINT16_MAX, m->h.version, e);
 	if (r == 0)
-		r = check_firmware(
-		    app, m, v, aes == NULL ? NULL : pv_secret_bytes(aes), e);
+		r = check_firmware(app, m, v,
+		    aes == NULL ? NULL : pv_secret_bytes(aes), &checked, e);
 	pv_secret_free(aes);
 	if (r != 0)
 		return pv_wrap(e, "'%s'", path);
@@ -172,7 +180,9 @@ verify(struct pv_app *app, const char *path, struct pv_sbsfu_image *m,
 	pv_json_set_str(o, "result", "ok");
 	pv_json_set_str(o, "file", path);
 	pv_sbsfu_show(app, path, m, o);
-	pv_out(app, "verified\n");
+	pv_json_set_bool(o, "firmware_verified", checked);
+	pv_out(
+	    app, checked ? "verified\n" : "verified: header, not firmware\n");
 	return pv_out_json(app, o, e);
 }
 

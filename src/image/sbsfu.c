@@ -312,6 +312,12 @@ from_bytes(const uint8_t *data, size_t len, enum pv_sbsfu_scheme scheme,
 	r = pv_sbsfu_validate(&m->h, len - at, e);
 	if (r != 0)
 		return r;
+	/* Neither signed nor read by the boot program: nothing may hide. */
+	for (size_t i = pv_sbsfu_layout(scheme)->end; i < at; i++)
+		if (data[i] != 0xFF)
+			return pv_fail(e, PV_E_MALFORMED,
+			    "byte 0x%02x at %zu, between header and firmware",
+			    data[i], i);
 	m->len = len - at;
 	return copy(data + at, m->len, &m->payload, e);
 }

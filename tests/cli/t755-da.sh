@@ -68,6 +68,8 @@ verify 3 'is no debug authentication by certificate' 'other OB keys' \
 	leaf.b64 --obk "$O/stirot_h5.golden"
 verify 4 'ends with an intermediate certificate' 'an intermediate at the end' mid.b64
 verify 0 'permissions its issuer lacks' 'a wider mask is said' "$G/wider.b64"
+verify 4 'for SoC class 0x484 and for 0x485' 'two classes' "$G/two-classes.b64"
+verify 4 'it is for two chips' 'two chips' "$G/two-chips.b64"
 verify 4 'certificate 1 of 2, root: ' 'a damaged root' "$C/signature-root.bin"
 verify 4 'certificate 2 of 2, leaf: ' 'a damaged leaf' "$C/signature-leaf.bin"
 verify 4 'certificate 2 of 2, leaf: ' 'a changed mask' "$C/mask-changed.bin"

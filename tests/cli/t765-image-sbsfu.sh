@@ -52,6 +52,10 @@ A='--otfdec-address 0x90000400'
 {
 	verify 0 '^verified$' 'CBC' $P $D cbc
 	verify 0 'encrypted and not checked' 'CBC without its key' $P cbc
+	verify 0 '^verified: header, not firmware$' 'which is not called verified' $P cbc
+	ok 'nor in JSON' -- sh -c "
+		provisor --json image verify --format sbsfu $P cbc | jq -e '.firmware_verified == false' &&
+		provisor --json image verify --format sbsfu $P clear | jq -e .firmware_verified"
 	verify 0 '^verified$' 'CTR' $P $D $A ctr
 	verify 2 'otfdec-address' 'CTR without its address' $P $D ctr
 	verify 4 'another$|key or address' 'CTR at another address' $P $D --otfdec-address 0x90000000 ctr
@@ -80,6 +84,8 @@ A='--otfdec-address 0x90000400'
 	verify 3 'no certificate in DER|certificates' 'a certificate' --root "$G/root.crt" "$C/certificate.sfb"
 	verify 3 'something follows the two certificates' 'rest behind certificates' \
 		--root "$G/root.crt" "$C/certificates-rest.sfb"
+	verify 4 "its state is 'invalid'" 'a state' $P "$C/state-invalid.sfb"
+	verify 3 'byte 0x00 at 400, between header' 'the fill' $P "$C/fill.sfb"
 	verify 3 'two different tags' 'tags' $P "$C/tags.sfb"
 	verify 3 'no SBSFU header of a scheme' 'reserved bytes' $P "$C/reserved.sfb"
 	verify 3 'another scheme than ecdsa-aes-cbc' 'told the scheme' \
