@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # valgrind finds nothing in packing and in issuing a license: no invalid access,
 # no use of undefined bytes, no leak. Run by `make heavy`.
-# shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/../cli/lib.sh"
 . "$(dirname "$0")/../cli/campaign.sh"
 need valgrind
