@@ -8,6 +8,7 @@
 #include "fake_campaign.h"
 
 #include "../postgres.h"
+#include "base/clock.h"
 #include "ledger/journal.h"
 
 #include <errno.h>
@@ -257,6 +258,111 @@ test_lock_lost(void **state)
 	other.unlock(other.ctx);
 	want(s.last(s.ctx, rec.campaign_id, NULL, 0, any, &n, &e), 0, &e, NULL);
 	assert_int_equal(n, 2);
+	s.unlock(s.ctx);
+	pv_store_release(&other);
+	pv_store_release(&s);
+}
+
+static void
+last_is(
+    struct pv_store *s, const struct pv_record *rec, bool of_chip, uint64_t seq)
+{
+	struct pv_error e = { 0 };
+	uint64_t n = 0;
+	int r = s->last(s->ctx, rec->campaign_id, of_chip ? rec->chip : NULL,
+	    rec->kind, any, &n, &e);
+
+	if (seq == 0)
+		want(r, PV_E_NOT_FOUND, &e, "no such entry");
+	else
+		want(r, 0, &e, NULL);
+	assert_int_equal(n, seq);
+}
+
+/* Somebody who has the lock, and writes entry `seq` while we wait for it. */
+static pid_t
+hold_and_write(uint64_t seq)
+{
+	struct pv_store s = { 0 };
+	struct pv_record rec;
+	int ready[2];
+	char c = 0;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		make(&rec, seq, 9);
+		if (pv_store_postgres(cluster.url, PV_STORE_READ, &s, NULL) !=
+			0 ||
+		    s.lock(s.ctx, rec.campaign_id, 5000, NULL) != 0 ||
+		    write(ready[1], &c, 1) != 1)
+			_exit(1);
+		pv_sleep_ms(200);
+		if (s.append(s.ctx, &rec, NULL) != 0)
+			_exit(1);
+		s.unlock(s.ctx);
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+	return pid;
+}
+
+/*
+ * What comes with the lock is what holds under it: nothing from before it was
+ * granted, and nothing any more once we have written or the lock is gone.
+ */
+static void
+test_read_ahead(void **state)
+{
+	struct pv_store s = { 0 }, other = { 0 };
+	struct pv_record rec, next;
+	struct pv_error e = { 0 };
+	int status = 1;
+	pid_t pid;
+
+	(void)state;
+	open_it(cluster.url, &s);
+	open_it(cluster.url, &other);
+	make(&rec, 1, 9);
+	last_is(&s, &rec, true, 0); /* so that it is asked with the lock */
+	want(s.lock(s.ctx, rec.campaign_id, 5000, &e), 0, &e, NULL);
+	last_is(&s, &rec, false, 0);
+	last_is(&s, &rec, true, 0);
+	want(s.append(s.ctx, &rec, &e), 0, &e, NULL);
+	last_is(&s, &rec, false, 1);
+	last_is(&s, &rec, true, 1);
+	s.unlock(s.ctx);
+
+	make(&next, 2, 9);
+	want(other.lock(other.ctx, rec.campaign_id, 5000, &e), 0, &e, NULL);
+	want(other.append(other.ctx, &next, &e), 0, &e, NULL);
+	other.unlock(other.ctx);
+	last_is(&s, &rec, false, 2);
+	last_is(&s, &rec, true, 2);
+
+	pid = hold_and_write(3);
+	want(s.lock(s.ctx, rec.campaign_id, 5000, &e), 0, &e, NULL);
+	last_is(&s, &rec, false, 3);
+	last_is(&s, &rec, true, 3);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+
+	/* The lock is lost, which a read notices: others may write now. */
+	sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+	    " WHERE application_name = 'provisor'");
+	make(&next, 4, 9);
+	want(other.lock(other.ctx, rec.campaign_id, 5000, &e), 0, &e, NULL);
+	want(other.append(other.ctx, &next, &e), 0, &e, NULL);
+	other.unlock(other.ctx);
+	make(&rec, 9, 8);
+	last_is(&s, &rec, true, 0); /* another chip: asked, and reconnected */
+	make(&rec, 9, 9);
+	last_is(&s, &rec, false, 4);
+	last_is(&s, &rec, true, 4);
 	s.unlock(s.ctx);
 	pv_store_release(&other);
 	pv_store_release(&s);
@@ -555,6 +661,7 @@ main(void)
 		cmocka_unit_test_setup(test_odd_rows, setup),
 		cmocka_unit_test_setup(test_restart, setup),
 		cmocka_unit_test_setup(test_lock_lost, setup),
+		cmocka_unit_test_setup(test_read_ahead, setup),
 		cmocka_unit_test_setup(test_entries_lost, setup),
 		cmocka_unit_test_setup(test_serialization, setup),
 		cmocka_unit_test_setup(test_answer_lost, setup),
