@@ -203,6 +203,13 @@ sign(struct pack *k, struct pv_sbsfu_image *m, const uint8_t digest[32],
 	return r;
 }
 
+/* Firmware in clear that its updates encrypt is not for everyone's eyes. */
+static mode_t
+file_mode(const struct pack *k)
+{
+	return k->install && pv_sbsfu_encrypted(k->scheme) ? 0600 : 0644;
+}
+
 /* Boot program, 0xFF, image: one file for the first programming. */
 static int
 write_merged(
@@ -222,7 +229,7 @@ write_merged(
 		    "'%s' has %zu bytes and would reach into the slot at %llu",
 		    k->merge, boot_len, (unsigned long long)at);
 	if (r == 0)
-		r = pv_imgout_open(k->out, base, &o, e);
+		r = pv_imgout_open(k->out, base, file_mode(k), &o, e);
 	if (r == 0)
 		r = pv_imgout_write(o, boot, boot_len, e);
 	if (r == 0 && at > boot_len)
@@ -248,7 +255,7 @@ write_image(struct pv_app *app, const struct pack *k,
 	if (r == 0)
 		r = k->merge != NULL
 			? write_merged(k, data, len, e)
-			: pv_file_write(k->out, 0644, data, len, e);
+			: pv_file_write(k->out, file_mode(k), data, len, e);
 	free(data);
 	if (r != 0)
 		return r;

@@ -13,6 +13,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,10 +276,41 @@ encode(int (*i2d)(const EVP_PKEY *, unsigned char **),
 	return 0;
 }
 
+/*
+ * Of a curve's keys all but the point is the same (RFC 5480), which stands
+ * uncompressed whatever form the file has: boot loaders hash these bytes.
+ * Finding OpenSSL's encoder would take longer than a signature, too.
+ */
+static int
+ec_spki(const struct pv_pubkey *k, uint8_t *ret_der, size_t *ret_len,
+    struct pv_error *e)
+{
+	static const uint8_t p256[] = { 0x30, 0x59, 0x30, 0x13, 0x06, 0x07,
+		0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+		0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+		0x04 };
+	static const uint8_t p384[] = { 0x30, 0x76, 0x30, 0x10, 0x06, 0x07,
+		0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b,
+		0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04 };
+	bool small = k->alg == PV_SIG_ECDSA_P256;
+	size_t head = small ? sizeof(p256) : sizeof(p384), len = 0;
+	uint8_t point[96];
+	int r = pv_pubkey_point(k, point, &len, e);
+
+	if (r != 0)
+		return r;
+	memcpy(ret_der, small ? p256 : p384, head);
+	memcpy(ret_der + head, point, len);
+	*ret_len = head + len;
+	return 0;
+}
+
 int
 pv_pubkey_spki(const struct pv_pubkey *k, uint8_t ret_der[PV_SPKI_MAX],
     size_t *ret_len, struct pv_error *e)
 {
+	if (pv_sig_number_size(k->alg) != 0)
+		return ec_spki(k, ret_der, ret_len, e);
 	return encode(i2d_PUBKEY, k, ret_der, ret_len, e);
 }
 

@@ -106,7 +106,7 @@ pv_mcuboot_recrypt(const struct pv_mcuboot_file *f,
 	if (r == 0)
 		r = pv_mcuboot_open_cipher(f, flavor->st, by, &cipher, e);
 	if (r == 0)
-		r = pv_imgout_open(path, base, &out, e);
+		r = pv_imgout_open(path, base, encrypt ? 0644 : 0600, &out, e);
 	if (r == 0 && !payload_only)
 		r = copy(f, 0, f->h.hdr_size, out, e);
 	if (r == 0)

@@ -364,7 +364,8 @@ pv_mcuboot_sign(const struct pv_mcuboot_params *p, const char *in,
 	if (r == 0)
 		r = begin_encryption(&j, e);
 	if (r == 0)
-		r = pv_imgout_open(out, j.pl.base, &j.out, e);
+		r = pv_imgout_open(
+		    out, j.pl.base, p->clear ? 0600 : 0644, &j.out, e);
 	if (r == 0)
 		r = header(&j, e);
 	if (r == 0)

@@ -32,8 +32,8 @@ pv_imgout_is_hex(const char *path)
 }
 
 int
-pv_imgout_open(const char *path, uint64_t base, struct pv_imgout **ret_o,
-    struct pv_error *e)
+pv_imgout_open(const char *path, uint64_t base, mode_t mode,
+    struct pv_imgout **ret_o, struct pv_error *e)
 {
 	struct pv_imgout *o = calloc(1, sizeof(*o));
 	int r;
@@ -46,7 +46,7 @@ pv_imgout_open(const char *path, uint64_t base, struct pv_imgout **ret_o,
 		free(o);
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	}
-	if ((r = pv_outfile_open(path, 0644, &o->f, e)) != 0) {
+	if ((r = pv_outfile_open(path, mode, &o->f, e)) != 0) {
 		pv_imgout_free(o);
 		return r;
 	}

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <provisor/err.h>
 
@@ -17,8 +18,9 @@ struct pv_imgout; /* opaque */
 /* Does the name end in .hex? */
 bool pv_imgout_is_hex(const char *path);
 
-/* `base` is the address of the first byte, for HEX only. */
-PV_MUST_USE int pv_imgout_open(const char *path, uint64_t base,
+/* `base` is the address of the first byte, for HEX only; `mode` is 0600 for
+ * firmware in clear that was encrypted, else 0644. */
+PV_MUST_USE int pv_imgout_open(const char *path, uint64_t base, mode_t mode,
     struct pv_imgout **ret_o, struct pv_error *e);
 PV_MUST_USE int pv_imgout_write(
     struct pv_imgout *o, const void *data, size_t len, struct pv_error *e);

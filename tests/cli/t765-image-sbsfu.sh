@@ -66,6 +66,7 @@ A='--otfdec-address 0x90000400'
 	verify 0 '^verified$' 'partial CTR' $P $D $A pctr
 	verify 0 '^verified$' 'partial GCM' $D pgcm
 	verify 0 'state +valid' 'installed' $P installed
+	ok 'its firmware is in clear, so for its owner only' -- test "$(stat -c %a installed)" = 600
 	verify 4 'signature' 'the key of somebody else' --key "$G/leaf.pub.pem" cbc
 	verify 2 '--root' 'X.509 without a root' $P x509
 	verify 4 'certificates: ' 'another root' --root "$G/intermediate.crt" x509

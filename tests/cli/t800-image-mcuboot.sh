@@ -179,6 +179,7 @@ provisor image sign $E $S fw.bin -o e.bin >/dev/null
 ok 'decrypt, encrypt: the same image' -- sh -c '
 	provisor image decrypt --decrypt-key enc-ec.pem e.bin -o c.bin &&
 	provisor image encrypt --decrypt-key enc-ec.pem c.bin -o e2.bin && cmp e.bin e2.bin'
+ok 'what was decrypted is for its owner only' -- test "$(stat -c %a c.bin) $(stat -c %a e2.bin)" = '600 644'
 ok 'the firmware alone' -- sh -c '
 	provisor image decrypt --decrypt-key enc-ec.pem --payload-only e.bin -o p.bin &&
 	head -c 5003 p.bin | cmp - fw.bin'

@@ -222,4 +222,13 @@ expect 2 'unknown image format' 'another format' -- provisor image sign --format
 expect 2 'number of|one key for each' 'a signature without its key' -- \
 	provisor image sign $V --signature kek16 fw.bin -o no.bin
 expect 2 'more than 4' 'five keys' -- provisor image sign $V -k ed.pem -k ed.pem -k ed.pem -k ed.pem -k ed.pem fw.bin -o no.bin
+# Loaders hash the key with its point uncompressed.
+for k in p256 p384; do
+	openssl ec -in $k.pem -conv_form compressed -out compressed.pem 2>/dev/null
+	openssl ec -in $k-pub.pem -pubin -conv_form compressed -out compressed-pub.pem 2>/dev/null
+	ok "$k: a key file with a compressed point gives the same image" -- sh -c "
+		provisor image sign -k $k.pem $V fw.bin -o a.bin &&
+		provisor image sign -k compressed.pem $V fw.bin -o b.bin && cmp a.bin b.bin &&
+		provisor image verify -k compressed-pub.pem a.bin"
+done
 done_testing
