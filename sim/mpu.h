@@ -14,7 +14,7 @@
 #include "device/mpu.h"
 #include "sim/sim.h"
 
-#define PV_SIM_OTP_BYTES (8U * PV_MP_OTP_WORDS)
+#define PV_SIM_OTP_BYTES ((size_t)8 * PV_MP_OTP_WORDS)
 
 /* State bits of an OTP word. */
 #define PV_SIM_OTP_LOCKED	(1U << 30) /* for good */
