@@ -107,7 +107,7 @@ fit_area(const struct pv_install_chip *chip, const struct pv_chip *layout,
 		    chip, a, a->size - INSTALL_EXTERNAL_HEAD, e);
 	case 'P':
 	case 'R':
-		return fit_flash(chip, layout, a, 1, e);
+		return fit_flash(chip, layout, a, INSTALL_TOKEN, e);
 	default:
 		return fit_flash(chip, layout, a, a->size, e);
 	}

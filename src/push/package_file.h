@@ -22,6 +22,7 @@ struct pv_install_file {
 
 #define INSTALL_MODULE_HEAD   48U /* of the payload of an M area */
 #define INSTALL_EXTERNAL_HEAD 12U /* of an E area */
+#define INSTALL_TOKEN	      32U /* of flash, at the address of P and R */
 
 /* fit.c: is the package for such a chip? */
 PV_MUST_USE int pv_install_fit(const struct pv_install_file *f,
