@@ -44,9 +44,8 @@ check_chip(struct pv_push *p, const struct pv_campaign *c,
 				      : "NOT signed by a CA of the campaign";
 		pv_push_say_chip(p);
 		(void)pv_hint(e,
-		    "no license was spent; the chip was not changed. If this "
-		    "lot comes from another CA, add it with a new campaign "
-		    "(--trust)");
+		    "no license was spent. If this lot comes from another CA, "
+		    "add it with a new campaign (--trust)");
 		return pv_wrap(e, "verifying chip certificate");
 	}
 	if (ca == PV_CAMPAIGN_TRUST) {
@@ -224,9 +223,8 @@ from_campaign(struct pv_push *p, const struct pv_install_chip *chip,
 		    "campaign '%s' makes licenses of profile '%s'; the "
 		    "install agent takes 'resident' ones only",
 		    c->name, c->license_profile);
-		return pv_hint(e,
-		    "no license was spent; the chip was not changed. Take a "
-		    "campaign with --license-profile resident");
+		return pv_hint(e, "no license was spent. Take a campaign with "
+				  "--license-profile resident");
 	}
 	if (!refused) {
 		r = check_chip(p, c, chip, e);

@@ -25,6 +25,13 @@
 
 /* --- what is left behind ------------------------------------------------------ */
 
+/* Nothing of this package is in it. */
+static enum pv_device_state
+not_begun(const struct install *in)
+{
+	return in->dropped ? PV_DEVICE_ERASED : PV_DEVICE_UNCHANGED;
+}
+
 /* From a device's own word. */
 void
 pv_install_settle(struct install *in, uint8_t si_state)
@@ -34,14 +41,13 @@ pv_install_settle(struct install *in, uint8_t si_state)
 		in->rep->state = PV_DEVICE_BROKEN;
 		break;
 	case PV_SI_STATE_IDLE: /* it refused the first area: not begun */
-		in->rep->state = PV_DEVICE_UNCHANGED;
+		in->rep->state = not_begun(in);
 		break;
 	case PV_SI_STATE_PAUSED:
 		in->rep->state = PV_DEVICE_PARTIAL;
 		break;
 	case PV_SI_STATE_FAILED:
-		in->rep->state =
-		    in->begun ? PV_DEVICE_ERASED : PV_DEVICE_UNCHANGED;
+		in->rep->state = in->begun ? PV_DEVICE_ERASED : not_begun(in);
 		break;
 	default:
 		break;
@@ -60,6 +66,7 @@ pv_install_change(struct install *in, struct si_change *c, struct pv_error *e)
 	r = pv_si_change(in->u, c, &st, e);
 	in->link_usable = c->sp->usable;
 	in->result = st.result;
+	in->si_state = st.state;
 	if (r != 0 && st.result != PV_SI_OK)
 		pv_install_settle(in, st.state);
 	return r;
@@ -136,6 +143,10 @@ drop_earlier(struct install *in, struct pv_error *e)
 
 	pv_log(PV_LOG_INFO, "an unfinished install is dropped first");
 	r = pv_install_change(in, &c, e);
+	if (r == 0 && in->si_state == PV_SI_STATE_FAILED) {
+		in->dropped = true;
+		in->rep->state = PV_DEVICE_ERASED;
+	}
 	if (r == 0 || in->rep->state != PV_DEVICE_BROKEN)
 		return r;
 	(void)pv_fail(e, PV_E_DEVICE,

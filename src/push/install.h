@@ -16,6 +16,8 @@ struct install {
 	struct pv_install_license license; /* sent again for every part */
 	uint64_t before;  /* payload bytes of parts that were there */
 	bool begun;	  /* the first area was announced */
+	bool dropped;	  /* what an earlier host began was erased */
+	uint8_t si_state; /* behind the last change it accepted */
 	bool link_usable; /* the device still listens */
 };
 

@@ -21,12 +21,13 @@ look_again(struct install *in, struct si_report *ret_rep, uint8_t *ret_state,
 
 	r = pv_usart_reconnect(in->u, T_RESTART, e);
 	if (r == 0)
-		r = pv_si_info(in->u, &now, e);
+		r = pv_install_ask(in->u, &now, e);
 	if (r == 0)
 		r = pv_si_report(in->u, ret_rep, e);
 	if (r != 0)
 		return r;
-	if (memcmp(now.product_id, in->rep->chip.product_id, 8) != 0)
+	if (memcmp(now.fingerprint, in->rep->chip.fingerprint,
+		sizeof(now.fingerprint)) != 0)
 		return pv_fail(
 		    e, PV_E_DEVICE, "another chip came back after the restart");
 	*ret_state = now.state;
@@ -55,6 +56,13 @@ confirm(struct install *in, struct pv_error *e)
 		pv_install_settle(in, state);
 		return pv_fail(e, PV_E_VERIFY,
 		    "the chip failed the install after its restart");
+	}
+	if (state != PV_SI_STATE_DONE) {
+		in->rep->state = PV_DEVICE_UNKNOWN;
+		return pv_fail(e, PV_E_VERIFY,
+		    "the chip does not say that it is done after its restart "
+		    "(state %u)",
+		    state);
 	}
 	in->rep->answered = true;
 	in->rep->state = PV_DEVICE_DONE;

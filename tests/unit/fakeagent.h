@@ -245,8 +245,12 @@ agent_change(struct fakeboot *b, struct agent *a, uint16_t code)
 		break;
 	case PV_SI_ABORT:
 		a->n_abort++;
-		a->state = PV_SI_STATE_IDLE;
-		a->areas = 0;
+		/* Behind the first area all of flash is erased. */
+		a->state = a->state == PV_SI_STATE_PAUSED ||
+				   a->state == PV_SI_STATE_AREA || a->done > 0
+			       ? PV_SI_STATE_FAILED
+			       : PV_SI_STATE_IDLE;
+		a->areas = a->done = 0;
 		break;
 	default:
 		break;

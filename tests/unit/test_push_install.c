@@ -136,6 +136,53 @@ test_install_starts(void **state)
 	bench_close(&t);
 }
 
+/* What came back behind the restart does not say that it is done. */
+static void
+idle_after_finish(struct fakeboot *b, uint16_t code, bool extended)
+{
+	struct agent *a = b->special_ctx;
+
+	agent_run(b, code, extended);
+	if (code == PV_SI_FINISH)
+		a->state = PV_SI_STATE_IDLE;
+}
+
+/* Another chip of the same product lies in the socket. */
+static void
+swapped_after_finish(struct fakeboot *b, uint16_t code, bool extended)
+{
+	struct agent *a = b->special_ctx;
+
+	agent_run(b, code, extended);
+	if (code == PV_SI_FINISH)
+		a->cert[135] ^= 1;
+}
+
+static void
+test_install_not_done(void **state)
+{
+	struct bench t;
+
+	(void)state;
+	bench_open(&t);
+	t.b->special = idle_after_finish;
+	assert_int_equal(bench_run(&t), PV_E_VERIFY);
+	assert_non_null(strstr(t.e.msg, "does not say that it is done"));
+	assert_int_equal(t.rep.state, PV_DEVICE_UNKNOWN);
+	assert_false(t.rep.answered);
+	bench_close(&t);
+	for (int lost = 0; lost < 2; lost++) {
+		bench_open(&t);
+		t.a.mute_finish = lost != 0;
+		t.b->special = swapped_after_finish;
+		assert_int_equal(bench_run(&t), PV_E_DEVICE);
+		assert_non_null(strstr(t.e.msg, "another chip came back"));
+		assert_int_equal(t.rep.state, PV_DEVICE_UNKNOWN);
+		assert_false(t.rep.answered);
+		bench_close(&t);
+	}
+}
+
 static void
 test_install_finish_lost(void **state)
 {
@@ -231,6 +278,10 @@ test_install_misfit(void **state)
 				      low[] = { { 'F', 0x07fffff0, 16 } },
 				      huge[] = { { 'F', 0xfffffff8U, 16 } };
 	static const struct want_area *const bad[] = { high, low, huge };
+	/* The device wants room for the 32 bytes of a token. */
+	static const uint32_t end = FB_FLASH + FB_SIZE - 16;
+	static const struct want_area mark[] = { { 'F', FB_FLASH, 16 },
+		{ 'P', end, 0 }, { 'R', end, 0 }, { 'F', FB_FLASH + 64, 16 } };
 	struct want_area many[PV_SI_AREAS_MAX + 1];
 	struct bench t;
 	size_t i;
@@ -248,6 +299,15 @@ test_install_misfit(void **state)
 		assert_int_equal(t.rep.state, PV_DEVICE_UNCHANGED);
 		bench_close(&t);
 	}
+	bench_open(&t);
+	pv_install_close(t.f);
+	t.f = NULL;
+	make_package(mark, N(mark));
+	assert_int_equal(pv_install_open(package_path, &t.f, &t.e), 0);
+	assert_int_equal(bench_run(&t), PV_E_VERIFY);
+	assert_non_null(strstr(t.e.msg, "package area 2"));
+	assert_int_equal(t.lic.calls, 0);
+	bench_close(&t);
 	for (i = 0; i < N(many); i++)
 		many[i] =
 		    (struct want_area){ 'F', FB_FLASH + (uint32_t)i * 8, 8 };
@@ -505,6 +565,41 @@ test_install_after_crash(void **state)
 	bench_close(&t);
 }
 
+/* That is no unchanged chip, also when no license comes for the new one. */
+static void
+test_install_dropped(void **state)
+{
+	static const struct {
+		uint8_t si_state;
+		enum pv_device_state device;
+	} cases[] = {
+		{ PV_SI_STATE_LICENSED, PV_DEVICE_UNCHANGED },
+		{ PV_SI_STATE_AREA, PV_DEVICE_ERASED },
+		{ PV_SI_STATE_PAUSED, PV_DEVICE_ERASED },
+	};
+	struct bench t;
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++) {
+		for (int refused = 0; refused < 2; refused++) {
+			bench_open(&t);
+			t.a.state = cases[i].si_state;
+			t.lic.fail = refused ? 0 : PV_E_LIMIT;
+			t.a.refuse_code = PV_SI_LICENSE;
+			t.a.refuse_with = PV_SI_E_LICENSE_KEY;
+			t.a.refuse_state =
+			    cases[i].si_state == PV_SI_STATE_LICENSED
+				? PV_SI_STATE_IDLE
+				: PV_SI_STATE_FAILED;
+			assert_int_equal(
+			    bench_run(&t), refused ? PV_E_VERIFY : PV_E_LIMIT);
+			assert_int_equal(t.a.n_abort, 1);
+			assert_int_equal(t.rep.state, cases[i].device);
+			bench_close(&t);
+		}
+	}
+}
+
 /* A chip that an earlier package closed: said before a license is spent. */
 static void
 test_install_protected(void **state)
@@ -745,6 +840,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_install),
 		cmocka_unit_test(test_install_starts),
+		cmocka_unit_test(test_install_not_done),
 		cmocka_unit_test(test_install_finish_lost),
 		cmocka_unit_test(test_install_refusals),
 		cmocka_unit_test(test_install_other_license),
@@ -756,6 +852,7 @@ main(void)
 		cmocka_unit_test(test_install_no_license),
 		cmocka_unit_test(test_install_stopped),
 		cmocka_unit_test(test_install_after_crash),
+		cmocka_unit_test(test_install_dropped),
 		cmocka_unit_test(test_install_protected),
 		cmocka_unit_test(test_install_broken),
 		cmocka_unit_test(test_install_no_agent),
