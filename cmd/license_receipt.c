@@ -44,6 +44,7 @@ receipt_json(struct pv_json *o, const struct pv_receipt *rc)
 	pv_json_set_u64(o, "number", rc->number);
 	pv_json_set_u64(o, "max_licenses", c->max_licenses);
 	pv_json_set_hex(o, "chip", rc->chip, sizeof(rc->chip));
+	pv_json_set_bool(o, "certificate_verified", c->n_trust != 0);
 	pv_json_set_str(o, "time", when);
 	pv_json_set_str(o, "station", rc->station);
 	pv_json_set_str(o, "operator", rc->operator_id);
@@ -65,7 +66,8 @@ receipt_text(const struct pv_app *app, const struct pv_receipt *rc)
 	pv_out(app, "product       %s, firmware %s\n", c->product_id,
 	    c->firmware_id);
 	pv_hex_encode(hex, rc->chip, 32);
-	pv_out(app, "chip          %s\n", hex);
+	pv_out(app, "chip          %s%s\n", hex,
+	    c->n_trust == 0 ? ", its certificate was NOT verified" : "");
 	pv_time_text(when, rc->time_ms);
 	pv_out(app, "time          %s, as the machine believed\n", when);
 	pv_out(app, "station       %s\noperator      %s\n",

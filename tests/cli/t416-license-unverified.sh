@@ -104,6 +104,10 @@ expect 5 'deny list' 'also under another signature' -- \
 	issue open "$T/c2b" "$T/x" $ACCEPT
 expect 0 'issued' 'a receipt by the other certificate' -- sh -c "provisor license \
 	receipt --campaign open --certificate $T/c1b -o $T/rc && echo issued"
+expect 0 'chip .*its certificate was NOT verified' 'which says what nobody checked' -- \
+	provisor license verify "$T/rc" --campaign open
+expect 0 '"certificate_verified":false' 'as JSON, too' -- \
+	provisor --json license inspect "$T/rc"
 expect 5 'used all 2' 'the limit holds' -- issue open "$T/c3" "$T/x" $ACCEPT
 not_ok 'none of them left a license' -- test -e "$T/x"
 

@@ -73,6 +73,7 @@ if [ "$total" -ge 20 ]; then pass "calls are seen"; else fail "$total calls"; fi
 n=0
 kills=0
 bad=0
+last=1 # that of c0
 : >"$T/numbers"
 while read -r name when; do
 	n=$((n + 1))
@@ -102,6 +103,14 @@ while read -r name when; do
 	if [ -n "$got" ] && [ "$got" != "$again" ]; then
 		bad=$((bad + 1))
 		echo "# killed at $name $when: number $got, then $again"
+	fi
+	# One number for the license, and at most one more that is burnt.
+	if [ -n "$again" ]; then
+		[ "$again" -le $((last + 2)) ] || {
+			bad=$((bad + 1))
+			echo "# killed at $name $when: from no. $last to $again"
+		}
+		last=$again
 	fi
 	echo "$again" >>"$T/numbers"
 done <"$T/points"
