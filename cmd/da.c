@@ -156,8 +156,9 @@ check_options(const struct create *k, struct pv_error *e)
 		    "--issuer: a root signs itself; for others give --chain");
 	if (pv_vector_check(k->vector, e) != 0)
 		return PV_E_USAGE;
-	return pv_check_output(
-	    k->out, (const char *const[]){ k->key, k->chain, k->issuer }, 3, e);
+	return pv_check_output(k->out,
+	    (const char *const[]){ k->key, k->chain, k->issuer, k->signature },
+	    4, e);
 }
 
 static int

@@ -73,6 +73,21 @@ write_signature(
 	return r != 0 ? r : pv_outfile_commit(f, e);
 }
 
+/* No output may take the place of a key, or of anything else that is read. */
+static int
+check_output(
+    const struct pv_mcuboot_opts *o, const char *out, struct pv_error *e)
+{
+	int r = pv_check_output(out,
+	    (const char *const[]){ o->encrypt, o->encrypt_kw, o->batch }, 3, e);
+
+	if (r == 0)
+		r = pv_check_output_list(out, o->keys, e);
+	if (r == 0)
+		r = pv_check_output_list(out, o->publics, e);
+	return r != 0 ? r : pv_check_output_list(out, o->signatures, e);
+}
+
 static int
 sign_one(struct pv_app *app, const struct pv_mcuboot_opts *o,
     const struct pv_mcuboot_params *p, const char *in, const char *out,
@@ -84,8 +99,13 @@ sign_one(struct pv_app *app, const struct pv_mcuboot_opts *o,
 
 	if (strcmp(in, out) == 0)
 		return pv_fail(e, PV_E_USAGE, "output '%s' is the input", out);
+	r = check_output(o, out, e);
+	if (r == 0 && o->sig_out != NULL)
+		r = check_output(o, o->sig_out, e);
+	if (r == 0 && o->sig_out != NULL)
+		r = pv_check_output(o->sig_out, &in, 1, e);
 	/* What cannot be written must not leave an image without it. */
-	if (o->sig_out != NULL)
+	if (r == 0 && o->sig_out != NULL)
 		r = pv_outfile_open(o->sig_out, 0644, &sig, e);
 	if (r != 0)
 		return r;

@@ -2,6 +2,7 @@
 /* provisor image verify, encrypt and decrypt --format mcuboot */
 #include "cmd/image.h"
 #include "cmd/image_mcuboot.h"
+#include "cmd/signing.h"
 
 #include "base/hex.h"
 #include "crypto/enckey.h"
@@ -305,6 +306,9 @@ recrypt(struct pv_app *app, int argc, const char **argv, bool encrypt,
 		r = pv_need(e, NULL, "--decrypt-key");
 	if (r == 0 && strcmp(args[0], out) == 0)
 		r = pv_fail(e, PV_E_USAGE, "output '%s' is the input", out);
+	if (r == 0)
+		r = pv_check_output(
+		    out, (const char *const[]){ key, kw }, 2, e);
 	if (r == 0 && name != NULL)
 		r = pv_mcuboot_flavor_find(name, &flavor, e);
 	if (r != 0)

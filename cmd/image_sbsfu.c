@@ -379,8 +379,12 @@ check_options(const struct pack *k, const char *in, struct pv_error *e)
 	    (k->merge != NULL && !k->install))
 		return pv_fail(e, PV_E_USAGE,
 		    "--merge goes with --slot-offset and --install");
-	return pv_check_output(
-	    k->out, (const char *const[]){ in, k->key, k->aes, k->base }, 4, e);
+	r = pv_check_output_list(k->out, k->certs, e);
+	return r != 0 ? r
+		      : pv_check_output(k->out,
+			    (const char *const[]){ in, k->key, k->aes, k->base,
+				k->iv, k->merge, k->signature, k->public_key },
+			    8, e);
 }
 
 static int

@@ -413,8 +413,10 @@ check_options(const struct sign *k, const char *in, struct pv_error *e)
 		    e, PV_E_USAGE, "--no-key leaves no use for --public-key");
 	if (pv_vector_check(k->vector, e) != 0)
 		return PV_E_USAGE;
-	return pv_check_output(
-	    k->out, (const char *const[]){ in, k->key, k->edmk }, 3, e);
+	if (pv_check_output_list(k->out, k->public_keys, e) != 0)
+		return PV_E_USAGE;
+	return pv_check_output(k->out,
+	    (const char *const[]){ in, k->key, k->edmk, k->signature }, 4, e);
 }
 
 static int

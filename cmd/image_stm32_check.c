@@ -281,7 +281,10 @@ pv_cmd_stm32_decrypt(
 
 	if (r != 0)
 		return r;
-	if (pv_need(e, key, "--decrypt-key") != 0 || pv_need(e, out, "-o") != 0)
+	if (pv_need(e, key, "--decrypt-key") != 0 ||
+	    pv_need(e, out, "-o") != 0 ||
+	    pv_check_output(out, (const char *const[]){ args[0], key }, 2, e) !=
+		0)
 		return PV_E_USAGE;
 	r = pv_stm32_read(args[0], &m, e);
 	if (r == 0)

@@ -141,5 +141,7 @@ pv_cmd_key_hash(
 		r = pv_stm32_parse_version(device, &version, e);
 	if (r == 0)
 		r = check_count(version, args, e);
+	if (r == 0 && out != NULL)
+		r = pv_check_output_list(out, args, e);
 	return r != 0 ? r : make(app, version, args, out, e);
 }

@@ -8,6 +8,7 @@
 #include "image/p256.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 int
 pv_open_point(struct pv_app *app, const char *key, uint8_t ret_point[64],
@@ -83,15 +84,37 @@ pv_check_min_version(
 	return r;
 }
 
+/* By name, or the same file by another one. */
+static bool
+same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return strcmp(a, b) == 0 ||
+	       (stat(a, &x) == 0 && S_ISREG(x.st_mode) && stat(b, &y) == 0 &&
+		   x.st_dev == y.st_dev && x.st_ino == y.st_ino);
+}
+
 int
 pv_check_output(
     const char *out, const char *const *inputs, size_t n, struct pv_error *e)
 {
 	for (size_t i = 0; i < n; i++)
-		if (inputs[i] != NULL && strcmp(out, inputs[i]) == 0)
+		if (inputs[i] != NULL && same_file(out, inputs[i]))
 			return pv_fail(e, PV_E_USAGE,
 			    "output '%s' is one of the inputs", out);
 	return 0;
+}
+
+int
+pv_check_output_list(
+    const char *out, const char *const *inputs, struct pv_error *e)
+{
+	int r = 0;
+
+	for (; r == 0 && inputs != NULL && *inputs != NULL; inputs++)
+		r = pv_check_output(out, inputs, 1, e);
+	return r;
 }
 
 int

@@ -28,6 +28,9 @@ PV_MUST_USE int pv_check_min_version(
 /* PV_E_USAGE when the output is one of the inputs (NULL: not given). */
 PV_MUST_USE int pv_check_output(
     const char *out, const char *const *inputs, size_t n, struct pv_error *e);
+/* The same for a list that ends with NULL, or is none. */
+PV_MUST_USE int pv_check_output_list(
+    const char *out, const char *const *inputs, struct pv_error *e);
 
 /* The plain bytes of an image, mode 0600, and a line about them. */
 PV_MUST_USE int pv_write_plain(struct pv_app *app, const char *out,

@@ -119,6 +119,10 @@ head -c 16 /dev/zero >other.bin
 verify 4 'another hash than the header says' 'another master key' v2e --decrypt-key other.bin
 expect 4 'another hash' 'decrypt with another' -- provisor image decrypt --format stm32 \
 	--decrypt-key other.bin v2e -o bad
+cp other.bin over.bin
+expect 2 'is one of the inputs' 'decrypt over the key' -- provisor image decrypt --format stm32 \
+	--decrypt-key over.bin v2e -o ./over.bin
+ok 'the key is there' -- cmp over.bin other.bin
 expect 2 'the image is not encrypted' 'decrypt a plain image' -- \
 	provisor image decrypt --format stm32 --decrypt-key "$G/edmk.bin" v2 -o bad
 

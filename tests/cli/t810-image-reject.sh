@@ -222,6 +222,29 @@ expect 2 'unknown image format' 'another format' -- provisor image sign --format
 expect 2 'number of|one key for each' 'a signature without its key' -- \
 	provisor image sign $V --signature kek16 fw.bin -o no.bin
 expect 2 'more than 4' 'five keys' -- provisor image sign $V -k ed.pem -k ed.pem -k ed.pem -k ed.pem -k ed.pem fw.bin -o no.bin
+# --- a key is never the output
+sum=$(cat p256.pem enc-ec.pem p256-pub.pem kek16 | openssl sha256)
+over() { # OUTPUT OPTIONS
+	_o=$1
+	shift
+	expect 2 'is one of the inputs' "not over $_o" -- provisor image sign $V "$@" fw.bin -o "$_o"
+}
+over p256.pem -k p256.pem
+over ./p256.pem -k p256.pem
+over enc-ec.pem -k p256.pem -E enc-ec.pem
+over kek16 -k p256.pem --encrypt-kw kek16
+over p256-pub.pem --vector-to-sign digest --public-key p256-pub.pem
+expect 2 'is one of the inputs' 'nor --sig-out' -- \
+	provisor image sign $V -k p256.pem --sig-out p256.pem fw.bin -o no.bin
+printf 'fw.bin p256.pem\n' >list
+expect 2 'is one of the inputs' 'nor a list' -- provisor image sign $V -k p256.pem --batch list
+provisor image sign $V -k p256.pem -E enc-ec.pem fw.bin -o e.bin >"$T/out" 2>&1
+expect 2 'is one of the inputs' 'nor decrypt' -- \
+	provisor image decrypt --decrypt-key enc-ec.pem e.bin -o enc-ec.pem
+expect 2 'is one of the inputs' 'nor key hash' -- \
+	provisor key hash --device stm32mp15 p256.pem -o p256.pem
+ok 'all keys are there' -- test "$sum" = "$(cat p256.pem enc-ec.pem p256-pub.pem kek16 | openssl sha256)"
+
 # Loaders hash the key with its point uncompressed.
 for k in p256 p384; do
 	openssl ec -in $k.pem -conv_form compressed -out compressed.pem 2>/dev/null
