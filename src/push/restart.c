@@ -27,9 +27,12 @@ look_again(struct install *in, struct si_report *ret_rep, uint8_t *ret_state,
 	if (r != 0)
 		return r;
 	if (memcmp(now.fingerprint, in->rep->chip.fingerprint,
-		sizeof(now.fingerprint)) != 0)
+		sizeof(now.fingerprint)) != 0) {
+		in->link_usable = false; /* what it holds is not ours */
+		in->rep->state = PV_DEVICE_UNKNOWN;
 		return pv_fail(
 		    e, PV_E_DEVICE, "another chip came back after the restart");
+	}
 	*ret_state = now.state;
 	return 0;
 }

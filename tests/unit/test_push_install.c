@@ -466,6 +466,36 @@ test_install_resumed(void **state)
 	}
 }
 
+/* Another chip lies in the socket behind a part: it is left alone. */
+static void
+swapped_after_part(struct fakeboot *b, uint16_t code, bool extended)
+{
+	struct agent *a = b->special_ctx;
+
+	agent_run(b, code, extended);
+	if (code == PV_SI_AREA_END && a->state == PV_SI_STATE_PAUSED)
+		a->cert[135] ^= 1;
+}
+
+static void
+test_install_part_swapped(void **state)
+{
+	struct bench t;
+
+	(void)state;
+	for (unsigned lost = 0; lost < 2; lost++) {
+		bench_parts(&t);
+		t.a.mute_pauses = lost;
+		t.b->special = swapped_after_part;
+		assert_int_equal(bench_run(&t), PV_E_DEVICE);
+		assert_non_null(strstr(t.e.msg, "another chip came back"));
+		assert_int_equal(t.rep.state, PV_DEVICE_UNKNOWN);
+		assert_int_equal(t.a.n_abort, 0);
+		assert_int_equal(t.a.n_license, 1);
+		bench_close(&t);
+	}
+}
+
 /* It holds something else after the restart: no further part is sent. */
 static void
 test_install_part_refused(void **state)
@@ -848,6 +878,7 @@ main(void)
 		cmocka_unit_test(test_install_kinds),
 		cmocka_unit_test(test_install_parts),
 		cmocka_unit_test(test_install_resumed),
+		cmocka_unit_test(test_install_part_swapped),
 		cmocka_unit_test(test_install_part_refused),
 		cmocka_unit_test(test_install_no_license),
 		cmocka_unit_test(test_install_stopped),
