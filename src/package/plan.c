@@ -12,6 +12,7 @@
 struct place {
 	uint64_t at; /* physical */
 	uint64_t size;
+	uint32_t unit;	  /* bytes that are programmed at a time */
 	uint32_t address; /* as given */
 	char type;	  /* letter of the area, or 't' for the token */
 };
@@ -35,6 +36,12 @@ place_name(char type)
 	default:
 		return "area";
 	}
+}
+
+static uint32_t
+write_unit(const struct pv_chip *chip)
+{
+	return chip->write_unit == 0 ? 1 : chip->write_unit;
 }
 
 uint64_t
@@ -122,9 +129,7 @@ add_image(const struct pv_sfi_pack *p, struct pv_plan_areas *plan,
 {
 	size_t n = pv_image_count(image), i = 0;
 	size_t prefix = external != NULL ? PV_E_PREFIX : 0;
-	uint64_t unit = external != NULL	   ? PV_E_UNIT
-			: p->chip->write_unit == 0 ? 1
-						   : p->chip->write_unit;
+	uint64_t unit = external != NULL ? PV_E_UNIT : write_unit(p->chip);
 	int r = 0;
 
 	while (r == 0 && i < n) {
@@ -228,7 +233,8 @@ add_flash(struct places *l, const struct pv_chip *chip, char type,
 		    place_name(type), (unsigned int)address,
 		    (unsigned long long)size,
 		    type == 'F' ? ", padding included," : "", chip->name);
-	l->v[l->n++] = (struct place){ physical, size, address, type };
+	l->v[l->n++] = (struct place){ physical, size,
+		type == 't' ? 1 : write_unit(chip), address, type };
 	return 0;
 }
 
@@ -250,8 +256,8 @@ add_external(struct places *l, const struct pv_chip *chip,
 		    "at 0x70000000 or 0x90000000",
 		    (unsigned int)area->a.address,
 		    (unsigned long long)area->len);
-	l->v[l->n++] =
-	    (struct place){ area->a.address, area->len, area->a.address, 'E' };
+	l->v[l->n++] = (struct place){ area->a.address, area->len, PV_E_UNIT,
+		area->a.address, 'E' };
 	return 0;
 }
 
@@ -280,6 +286,33 @@ collect(const struct pv_sfi_pack *p, const struct pv_plan_areas *plan,
 	return r;
 }
 
+/* Two neighbours. A unit is programmed, or encrypted, once and by one area. */
+static int
+check_pair(
+    const struct place *low, const struct place *high, struct pv_error *e)
+{
+	bool over = high->at - low->at < low->size;
+	uint32_t unit = low->unit < high->unit ? low->unit : high->unit;
+	uint64_t at = over ? high->at : high->at / unit * unit;
+
+	if (!over && (low->size == 0 || low->at + low->size <= at))
+		return 0;
+	(void)pv_fail(e, PV_E_OVERLAP,
+	    "%s at 0x%08x (%llu bytes) and %s at 0x%08x (%llu bytes) %s "
+	    "0x%08llx",
+	    place_name(low->type), (unsigned int)low->address,
+	    (unsigned long long)low->size, place_name(high->type),
+	    (unsigned int)high->address, (unsigned long long)high->size,
+	    over		? "overlap in flash at"
+	    : high->type == 'E' ? "share the block at"
+				: "share the write unit at",
+	    (unsigned long long)at);
+	if (over)
+		return PV_E_OVERLAP;
+	return pv_hint(
+	    e, "begin the second one at a multiple of %u bytes", unit);
+}
+
 /* Everything where it belongs, nothing over anything else. */
 static int
 check_places(const struct pv_sfi_pack *p, const struct pv_plan_areas *plan,
@@ -295,19 +328,8 @@ check_places(const struct pv_sfi_pack *p, const struct pv_plan_areas *plan,
 	r = collect(p, plan, &l, e);
 	if (r == 0)
 		qsort(l.v, l.n, sizeof(*l.v), by_place);
-	for (size_t i = 1; r == 0 && i < l.n; i++) {
-		const struct place *low = &l.v[i - 1], *high = &l.v[i];
-
-		if (high->at - low->at < low->size)
-			r = pv_fail(e, PV_E_OVERLAP,
-			    "%s at 0x%08x (%llu bytes) and %s at 0x%08x (%llu "
-			    "bytes) overlap in flash at 0x%08llx",
-			    place_name(low->type), (unsigned int)low->address,
-			    (unsigned long long)low->size,
-			    place_name(high->type), (unsigned int)high->address,
-			    (unsigned long long)high->size,
-			    (unsigned long long)high->at);
-	}
+	for (size_t i = 1; r == 0 && i < l.n; i++)
+		r = check_pair(&l.v[i - 1], &l.v[i], e);
 	free(l.v);
 	return r;
 }

@@ -159,6 +159,16 @@ bad 3 'is not in external flash' 'external firmware past the window' $T0 \
 bad 3 'areas? at 0x90000000 \(5000 bytes\) and area at 0x90001000 \(5000 bytes\) overlap' \
 	'external areas over each other' $T0 --key-area keys.kcsv --external "$X" \
 	--external "ext.bin@0x90001000,region=0,mode=2,key-address=0x08080000"
+printf '8,0x08041388\n' >inside.kcsv
+bad 3 'area at 0x08040000 \(5000 bytes\) and key area at 0x08041388 \(8 bytes\) share the write unit at 0x08041380' \
+	'a key in the last write unit of the firmware' --key-area inside.kcsv \
+	--firmware ext.bin@0x08040000
+printf '24,0x08080000\n8,0x08080018\n' >beside.kcsv
+bad 3 'key area at 0x08080000 .* key area at 0x08080018 .* share the write unit at 0x08080010' \
+	'two keys in one write unit' --key-area beside.kcsv
+bad 3 'share the block at 0x90001380' 'two regions in one block' $T0 \
+	--key-area keys.kcsv --external "$X" \
+	--external "ext.bin@0x90001388,region=0,mode=2,key-address=0x08080000"
 bad 2 "',region=' is missing" 'no region' $T0 --external ext.bin@0x90000000,mode=1,key-address=0
 bad 2 'mode twice' 'mode twice' $T0 --external "$X,mode=1"
 bad 2 'region' 'a region that is no number' $T0 \
