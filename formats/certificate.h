@@ -11,6 +11,7 @@
 #define PV_CERT_PRODUCT_ID 8U
 /* Bytes that a provisor demo CA signs with SHA-256: product id and key. */
 #define PV_CERT_SIGNED	   72U
+#define PV_CERT_X	   40U /* product id and X of the public key */
 
 struct pv_certificate {
 	char product_id[PV_CERT_PRODUCT_ID + 1]; /* terminated */

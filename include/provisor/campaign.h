@@ -207,7 +207,7 @@ PV_MUST_USE int pv_campaign_close(const struct pv_campaign *c,
 
 /*
  * How the ledger names a chip: SHA-256 of the certificate, in campaigns of the
- * profiles ssp and ecies without its signature (formats/certificate.md).
+ * profiles ssp and ecies of product id and X alone (formats/certificate.md).
  */
 PV_MUST_USE int pv_campaign_chip(const struct pv_campaign *c,
     const uint8_t certificate[136], uint8_t ret_chip[32], struct pv_error *e);

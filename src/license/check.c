@@ -16,8 +16,9 @@
 
 /*
  * A resident license is for all bytes of the certificate. One of the others is
- * for the key alone, and a signature has more than one valid form (r, n - s is
- * the second) or, unverified, any: it must not make another chip.
+ * for what ECDH makes of the key, where X, -Y gives the same as X, Y; and a
+ * signature has more than one valid form (r, n - s is the second) or,
+ * unverified, any. None of these may make another chip.
  */
 int
 pv_campaign_chip(const struct pv_campaign *c, const uint8_t certificate[136],
@@ -25,7 +26,7 @@ pv_campaign_chip(const struct pv_campaign *c, const uint8_t certificate[136],
 {
 	const struct pv_part part = {
 		certificate,
-		pv_ecies_is(c->license_profile) ? PV_CERT_SIGNED : PV_CERT_LEN,
+		pv_ecies_is(c->license_profile) ? PV_CERT_X : PV_CERT_LEN,
 	};
 
 	return pv_sha256(&part, 1, ret_chip, e);

@@ -97,11 +97,29 @@ other_signature "$T/c1" "$T/c1b"
 expect 0 'license no. 1 of 2.*already has' 'another signature, the same chip' -- \
 	issue open "$T/c1b" "$T/l1b" $ACCEPT
 same 'and the same license' "$T/l1" "$T/l1b"
+# X, -Y gives the same X of ECDH: what is sealed for it the chip opens.
+negated() { # CERT OUTPUT
+	perl -MMath::BigInt -e '
+		local $/; my $c = <STDIN>;
+		my $p = Math::BigInt->from_hex("ffffffff00000001" . "0" x 24 .
+		    "f" x 24);
+		my $y = Math::BigInt->from_hex(unpack("H*", substr($c, 40, 32)));
+		my $h = $p->bsub($y)->as_hex; $h =~ s/^0x//;
+		print substr($c, 0, 40), pack("H*", "0" x (64 - length $h) . $h),
+		    substr($c, 72);' <"$1" >"$2"
+}
+negated "$T/c1" "$T/c1n"
+expect 0 'NOT verified|P-256' 'a point of the curve' -- provisor inspect "$T/c1n"
+expect 0 'license no. 1 of 2.*already has' 'the negated key, the same chip' -- \
+	issue open "$T/c1n" "$T/l1n" $ACCEPT
+same 'and the same license' "$T/l1" "$T/l1n"
 expect 0 '' 'a chip is denied' -- \
 	provisor campaign deny open --certificate "$T/c2" --reason stolen
 other_signature "$T/c2" "$T/c2b"
 expect 5 'deny list' 'also under another signature' -- \
 	issue open "$T/c2b" "$T/x" $ACCEPT
+negated "$T/c2" "$T/c2n"
+expect 5 'deny list' 'and with its key negated' -- issue open "$T/c2n" "$T/x" $ACCEPT
 expect 0 'issued' 'a receipt by the other certificate' -- sh -c "provisor license \
 	receipt --campaign open --certificate $T/c1b -o $T/rc && echo issued"
 expect 0 'chip .*its certificate was NOT verified' 'which says what nobody checked' -- \
