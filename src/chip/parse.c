@@ -7,7 +7,6 @@
 
 #include "base/json.h"
 
-#include <ctype.h>
 #include <string.h>
 
 /* Largest write unit of any part we know is 32 bytes; 1 KiB leaves room. */
@@ -31,18 +30,10 @@ static const char *const times_members[] = { "sector_erase_typ_ms",
 static const char *const option_members[] = { "base", "size", "words",
 	"rdp_offset", NULL };
 static const char *const otp_members[] = { "base", "size", "write_unit", NULL };
-static const char *const usart_members[] = { "version", "opcodes", "quirks",
-	NULL };
-static const char *const dfu_members[] = { "transfer_size", "quirks", NULL };
-static const char *const sfi_members[] = { "product_ids", "ram_size", NULL };
-static const char *const rom_members[] = { "load_address", "load_size",
-	"image_header", "ssp_word", "ssp_request", "ssp_success", "open_value",
-	"closed", "rma_mask", "key_table", "product_ids", NULL };
 
-/* obj is an object that has none but these members. */
-static int
-only(const struct pv_json *obj, const char *what, const char *const *members,
-    struct pv_error *e)
+int
+pv_chip_only(const struct pv_json *obj, const char *what,
+    const char *const *members, struct pv_error *e)
 {
 	if (!pv_json_is_object(obj))
 		return pv_fail(e, PV_E_MALFORMED, "%s is not an object", what);
@@ -59,8 +50,8 @@ only(const struct pv_json *obj, const char *what, const char *const *members,
 	return 0;
 }
 
-static int
-get_u32(const struct pv_json *obj, const char *what, const char *name,
+int
+pv_chip_get_u32(const struct pv_json *obj, const char *what, const char *name,
     uint32_t max, uint32_t *ret_v, struct pv_error *e)
 {
 	uint64_t v;
@@ -71,13 +62,13 @@ get_u32(const struct pv_json *obj, const char *what, const char *name,
 	return 0;
 }
 
-static int
-opt_u32(const struct pv_json *obj, const char *what, const char *name,
+int
+pv_chip_opt_u32(const struct pv_json *obj, const char *what, const char *name,
     uint32_t max, uint32_t *ret_v, struct pv_error *e)
 {
 	if (pv_json_get(obj, name) == NULL)
 		return 0;
-	return get_u32(obj, what, name, max, ret_v, e);
+	return pv_chip_get_u32(obj, what, name, max, ret_v, e);
 }
 
 static int
@@ -109,9 +100,11 @@ get_range(const struct pv_json *obj, const char *what, uint32_t *ret_base,
 {
 	int rc;
 
-	if ((rc = get_u32(obj, what, "base", UINT32_MAX, ret_base, e)) != 0)
+	if ((rc = pv_chip_get_u32(
+		 obj, what, "base", UINT32_MAX, ret_base, e)) != 0)
 		return rc;
-	if ((rc = get_u32(obj, what, "size", UINT32_MAX, ret_size, e)) != 0)
+	if ((rc = pv_chip_get_u32(
+		 obj, what, "size", UINT32_MAX, ret_size, e)) != 0)
 		return rc;
 	if (*ret_size == 0)
 		return pv_fail(e, PV_E_MALFORMED, "%s: size is 0", what);
@@ -123,9 +116,8 @@ get_range(const struct pv_json *obj, const char *what, uint32_t *ret_base,
 	return 0;
 }
 
-/* An array of at most max elements; absent is empty. */
-static int
-get_array(const struct pv_json *obj, const char *name, size_t max,
+int
+pv_chip_get_array(const struct pv_json *obj, const char *name, size_t max,
     const struct pv_json **ret_arr, size_t *ret_n, struct pv_error *e)
 {
 	const struct pv_json *arr = pv_json_get(obj, name);
@@ -161,26 +153,29 @@ parse_bank(const struct pv_json *v, uint32_t write_unit,
 	size_t n;
 	int rc;
 
-	if ((rc = only(v, "a flash bank", bank_members, e)) != 0)
+	if ((rc = pv_chip_only(v, "a flash bank", bank_members, e)) != 0)
 		return rc;
 	if ((rc = get_range(v, "flash bank", &b->base, &b->size, e)) != 0)
 		return rc;
-	rc = get_array(v, "sectors", PV_CHIP_GROUPS, &arr, &n, e);
+	rc = pv_chip_get_array(v, "sectors", PV_CHIP_GROUPS, &arr, &n, e);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < n; i++) {
 		const struct pv_json *g = pv_json_at(arr, i);
 		struct pv_sector_group *s = &b->groups[i];
 
-		if ((rc = only(g, "a sector group", sector_members, e)) != 0)
+		if ((rc = pv_chip_only(
+			 g, "a sector group", sector_members, e)) != 0)
 			return rc;
-		rc = get_u32(g, "sectors", "count", UINT32_MAX, &s->count, e);
+		rc = pv_chip_get_u32(
+		    g, "sectors", "count", UINT32_MAX, &s->count, e);
 		if (rc != 0)
 			return rc;
-		rc = get_u32(g, "sectors", "size", UINT32_MAX, &s->size, e);
+		rc = pv_chip_get_u32(
+		    g, "sectors", "size", UINT32_MAX, &s->size, e);
 		if (rc != 0)
 			return rc;
-		rc = opt_u32(g, "sectors", "erase_typ_ms", TIME_MAX_MS,
+		rc = pv_chip_opt_u32(g, "sectors", "erase_typ_ms", TIME_MAX_MS,
 		    &s->erase_typ, e);
 		if (rc != 0)
 			return rc;
@@ -211,7 +206,8 @@ parse_banks(const struct pv_json *flash, struct pv_chip *c, struct pv_error *e)
 	size_t n;
 	int rc;
 
-	if ((rc = get_array(flash, "banks", PV_CHIP_BANKS, &arr, &n, e)) != 0)
+	if ((rc = pv_chip_get_array(
+		 flash, "banks", PV_CHIP_BANKS, &arr, &n, e)) != 0)
 		return rc;
 	if (n == 0)
 		return pv_fail(e, PV_E_MALFORMED, "'flash' has no banks");
@@ -243,18 +239,19 @@ parse_aliases(
 	size_t n;
 	int rc;
 
-	rc = get_array(flash, "aliases", PV_CHIP_ALIASES, &arr, &n, e);
+	rc = pv_chip_get_array(flash, "aliases", PV_CHIP_ALIASES, &arr, &n, e);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < n; i++) {
 		const struct pv_json *v = pv_json_at(arr, i);
 		struct pv_alias *a = &c->aliases[i];
 
-		if ((rc = only(v, "an alias", alias_members, e)) != 0)
+		if ((rc = pv_chip_only(v, "an alias", alias_members, e)) != 0)
 			return rc;
 		if ((rc = get_range(v, "alias", &a->base, &a->size, e)) != 0)
 			return rc;
-		rc = get_u32(v, "alias", "target", UINT32_MAX, &a->target, e);
+		rc = pv_chip_get_u32(
+		    v, "alias", "target", UINT32_MAX, &a->target, e);
 		if (rc != 0)
 			return rc;
 		/* n_aliases is still 0 here: only banks count */
@@ -293,10 +290,10 @@ parse_times(
 
 	if (v == NULL)
 		return 0;
-	if ((rc = only(v, "'times'", times_members, e)) != 0)
+	if ((rc = pv_chip_only(v, "'times'", times_members, e)) != 0)
 		return rc;
 	for (size_t i = 0; i < 6; i++) {
-		rc = opt_u32(
+		rc = pv_chip_opt_u32(
 		    v, "times", times_members[i], TIME_MAX_MS, field[i], e);
 		if (rc != 0)
 			return rc;
@@ -324,9 +321,9 @@ parse_flash(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 	}
 	if (v == NULL)
 		return pv_fail(e, PV_E_MALFORMED, "'flash' is missing");
-	if ((rc = only(v, "'flash'", flash_members, e)) != 0)
+	if ((rc = pv_chip_only(v, "'flash'", flash_members, e)) != 0)
 		return rc;
-	rc = get_u32(
+	rc = pv_chip_get_u32(
 	    v, "flash", "write_unit", WRITE_UNIT_MAX, &c->write_unit, e);
 	if (rc != 0)
 		return rc;
@@ -335,7 +332,7 @@ parse_flash(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 		    "'write_unit' is %u, not a power of two", c->write_unit);
 	if ((rc = pv_json_opt_bool(v, "ecc", &c->ecc, e)) != 0)
 		return rc;
-	if ((rc = opt_u32(v, "flash", "erased", 0xff, &erased, e)) != 0)
+	if ((rc = pv_chip_opt_u32(v, "flash", "erased", 0xff, &erased, e)) != 0)
 		return rc;
 	c->erased = (uint8_t)erased;
 	if ((rc = parse_banks(v, c, e)) != 0)
@@ -378,13 +375,14 @@ parse_memory(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 	size_t n;
 	int rc;
 
-	if ((rc = get_array(root, "ram", PV_CHIP_RAMS, &arr, &n, e)) != 0)
+	if ((rc = pv_chip_get_array(root, "ram", PV_CHIP_RAMS, &arr, &n, e)) !=
+	    0)
 		return rc;
 	for (size_t i = 0; i < n; i++) {
 		struct pv_range *r = &c->rams[i];
 
 		v = pv_json_at(arr, i);
-		if ((rc = only(v, "a RAM", range_members, e)) != 0)
+		if ((rc = pv_chip_only(v, "a RAM", range_members, e)) != 0)
 			return rc;
 		if ((rc = get_range(v, "ram", &r->base, &r->size, e)) != 0)
 			return rc;
@@ -392,14 +390,14 @@ parse_memory(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 			return rc;
 	}
 	c->n_rams = n;
-	rc = opt_u32(root, "the chip", "boot_ram_reserved",
+	rc = pv_chip_opt_u32(root, "the chip", "boot_ram_reserved",
 	    n > 0 ? c->rams[0].size : 0, &c->boot_ram_reserved, e);
 	if (rc != 0)
 		return rc;
 
 	v = pv_json_get(root, "external");
 	if (v != NULL) {
-		if ((rc = only(v, "'external'", range_members, e)) != 0)
+		if ((rc = pv_chip_only(v, "'external'", range_members, e)) != 0)
 			return rc;
 		rc = get_range(
 		    v, "external", &c->external.base, &c->external.size, e);
@@ -410,7 +408,7 @@ parse_memory(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 	v = pv_json_get(root, "option_bytes");
 	if (v == NULL)
 		return 0;
-	if ((rc = only(v, "'option_bytes'", option_members, e)) != 0)
+	if ((rc = pv_chip_only(v, "'option_bytes'", option_members, e)) != 0)
 		return rc;
 	if (pv_json_get(v, "base") != NULL || pv_json_get(v, "size") != NULL) {
 		rc = get_range(v, "option_bytes", &c->option_area.base,
@@ -420,8 +418,8 @@ parse_memory(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 		c->has_option_area = true;
 	}
 	if (pv_json_get(v, "rdp_offset") != NULL) {
-		rc = opt_u32(v, "option_bytes", "rdp_offset", UINT16_MAX,
-		    &c->rdp_offset, e);
+		rc = pv_chip_opt_u32(v, "option_bytes", "rdp_offset",
+		    UINT16_MAX, &c->rdp_offset, e);
 		if (rc == 0 && c->rdp_offset >= c->option_area.size)
 			rc = pv_fail(e, PV_E_MALFORMED,
 			    "'rdp_offset' is outside the option area");
@@ -429,7 +427,8 @@ parse_memory(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 			return rc;
 		c->has_rdp_offset = true;
 	}
-	return opt_u32(v, "option_bytes", "words", 256, &c->option_words, e);
+	return pv_chip_opt_u32(
+	    v, "option_bytes", "words", 256, &c->option_words, e);
 }
 
 /* --- bootloaders, secure install ------------------------------------------ */
@@ -443,11 +442,12 @@ parse_otp(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 
 	if (v == NULL)
 		return 0;
-	if ((rc = only(v, "'otp'", otp_members, e)) != 0)
+	if ((rc = pv_chip_only(v, "'otp'", otp_members, e)) != 0)
 		return rc;
 	if ((rc = get_range(v, "otp", &c->otp.base, &c->otp.size, e)) != 0)
 		return rc;
-	if ((rc = opt_u32(v, "otp", "write_unit", WRITE_UNIT_MAX, &unit, e)))
+	if ((rc = pv_chip_opt_u32(
+		 v, "otp", "write_unit", WRITE_UNIT_MAX, &unit, e)))
 		return rc;
 	if (unit == 0 || (unit & (unit - 1)) != 0 || c->otp.size % unit != 0)
 		return pv_fail(e, PV_E_MALFORMED,
@@ -462,172 +462,6 @@ parse_otp(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
 			    "the OTP at 0x%08x overlaps the bank at 0x%08x",
 			    c->otp.base, c->banks[k].base);
 	return 0;
-}
-
-/* Names only: what they mean is the business of those who act on them. */
-static int
-parse_quirks(
-    const struct pv_json *v, char (*dst)[32], size_t *ret_n, struct pv_error *e)
-{
-	const struct pv_json *arr;
-	size_t n;
-	int rc;
-
-	if ((rc = get_array(v, "quirks", PV_CHIP_QUIRKS, &arr, &n, e)) != 0)
-		return rc;
-	for (size_t i = 0; i < n; i++) {
-		const char *s = pv_json_text(pv_json_at(arr, i));
-
-		if (s == NULL || s[0] == '\0' || strlen(s) >= sizeof(*dst) ||
-		    s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-")] !=
-			'\0')
-			return pv_fail(e, PV_E_MALFORMED,
-			    "quirk %zu is not a name of small letters, digits "
-			    "and '-', at most %zu",
-			    i + 1, sizeof(*dst) - 1);
-		memcpy(dst[i], s, strlen(s) + 1);
-	}
-	*ret_n = n;
-	return 0;
-}
-
-static int
-parse_usart(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
-{
-	const struct pv_json *v = pv_json_get(root, "usart"), *arr;
-	uint32_t version = 0;
-	size_t n;
-	int rc;
-
-	if (v == NULL)
-		return 0;
-	if ((rc = only(v, "'usart'", usart_members, e)) != 0)
-		return rc;
-	if ((rc = opt_u32(v, "usart", "version", 0xff, &version, e)) != 0)
-		return rc;
-	c->boot_version = (uint8_t)version;
-	rc = get_array(v, "opcodes", sizeof(c->opcodes), &arr, &n, e);
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; i < n; i++) {
-		uint64_t op;
-
-		rc = pv_json_value_u64(pv_json_at(arr, i), 0xff, &op, e);
-		if (rc != 0)
-			return pv_wrap(e, "opcode %zu", i + 1);
-		for (size_t k = 0; k < i; k++)
-			if (c->opcodes[k] == op)
-				return pv_fail(e, PV_E_MALFORMED,
-				    "opcode 0x%02x is given twice",
-				    (unsigned int)op);
-		c->opcodes[i] = (uint8_t)op;
-	}
-	c->n_opcodes = n;
-	return parse_quirks(v, c->usart_quirks, &c->n_usart_quirks, e);
-}
-
-static int
-parse_dfu(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
-{
-	const struct pv_json *v = pv_json_get(root, "dfu");
-	int rc;
-
-	if (v == NULL)
-		return 0;
-	if ((rc = only(v, "'dfu'", dfu_members, e)) != 0)
-		return rc;
-	rc = opt_u32(
-	    v, "dfu", "transfer_size", 0xffff, &c->dfu_transfer_size, e);
-	if (rc != 0)
-		return rc;
-	return parse_quirks(v, c->dfu_quirks, &c->n_dfu_quirks, e);
-}
-
-static int
-parse_product_ids(
-    const struct pv_json *obj, struct pv_chip *c, struct pv_error *e)
-{
-	const struct pv_json *arr;
-	size_t n;
-	int rc;
-
-	rc = get_array(obj, "product_ids", PV_CHIP_IDS, &arr, &n, e);
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; i < n; i++) {
-		const char *s = pv_json_text(pv_json_at(arr, i));
-		size_t k = 0;
-
-		while (s != NULL && isalnum((unsigned char)s[k]))
-			k++;
-		if (k != 8 || s[k] != '\0')
-			return pv_fail(e, PV_E_MALFORMED,
-			    "product id %zu is not 8 letters or digits", i + 1);
-		memcpy(c->product_ids[i], s, 9);
-	}
-	c->n_product_ids = n;
-	return 0;
-}
-
-/* Secret provisioning, of an STM32MP. */
-static int
-parse_rom(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
-{
-	const struct pv_json *v = pv_json_get(root, "rom");
-	struct pv_chip_rom *m = &c->rom;
-	uint32_t header = 0, word = 0;
-	struct {
-		const char *name;
-		uint32_t max, *value;
-	} numbers[] = {
-		{ "load_address", UINT32_MAX, &m->load_address },
-		{ "load_size", 1U << 24, &m->load_size },
-		{ "image_header", 2, &header },
-		{ "ssp_word", 31, &word },
-		{ "ssp_request", UINT32_MAX, &m->ssp_request },
-		{ "ssp_success", UINT32_MAX, &m->ssp_success },
-		{ "open_value", UINT32_MAX, &m->open_value },
-		{ "closed", UINT32_MAX, &m->closed },
-		{ "rma_mask", UINT32_MAX, &m->rma_mask },
-	};
-	int rc;
-
-	if (v == NULL)
-		return 0;
-	if ((rc = only(v, "'rom'", rom_members, e)) != 0)
-		return rc;
-	if (!c->mpu)
-		return pv_fail(e, PV_E_MALFORMED, "'rom' is for an 'mpu' only");
-	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-		if ((rc = get_u32(v, "rom", numbers[i].name, numbers[i].max,
-			 numbers[i].value, e)) != 0)
-			return rc;
-	if (header == 0 || m->closed == 0)
-		return pv_fail(e, PV_E_MALFORMED,
-		    "rom: 'image_header' and 'closed' are not zero");
-	m->image_header = (uint8_t)header;
-	m->ssp_word = (uint8_t)word;
-	if ((rc = pv_json_opt_bool(v, "key_table", &m->key_table, e)) != 0)
-		return rc;
-	c->has_rom = true;
-	return parse_product_ids(v, c, e);
-}
-
-static int
-parse_sfi(const struct pv_json *root, struct pv_chip *c, struct pv_error *e)
-{
-	const struct pv_json *v = pv_json_get(root, "sfi");
-	int rc;
-
-	if (v == NULL)
-		return 0;
-	if ((rc = only(v, "'sfi'", sfi_members, e)) != 0)
-		return rc;
-	c->sfi = true;
-	rc = opt_u32(v, "sfi", "ram_size", UINT32_MAX, &c->sfi_ram_size, e);
-	if (rc != 0)
-		return rc;
-	return parse_product_ids(v, c, e);
 }
 
 /* --- the whole ------------------------------------------------------------ */
@@ -653,7 +487,7 @@ parse_identity(const struct pv_json *root, struct pv_chip *c, bool *ret_default,
 	if (rc != 0)
 		return rc;
 	/* Whoever writes a file says where its values are from */
-	if ((rc = get_array(root, "sources", 32, &arr, &n, e)) != 0)
+	if ((rc = pv_chip_get_array(root, "sources", 32, &arr, &n, e)) != 0)
 		return rc;
 	if (n == 0)
 		return pv_fail(e, PV_E_MALFORMED,
@@ -663,11 +497,12 @@ parse_identity(const struct pv_json *root, struct pv_chip *c, bool *ret_default,
 		if (pv_json_text(pv_json_at(arr, i)) == NULL)
 			return pv_fail(e, PV_E_MALFORMED,
 			    "element %zu of 'sources' is not text", i + 1);
-	if ((rc = get_array(root, "notes", 32, &arr, &n, e)) != 0)
+	if ((rc = pv_chip_get_array(root, "notes", 32, &arr, &n, e)) != 0)
 		return rc;
 	if ((rc = pv_json_opt_bool(root, "mpu", &c->mpu, e)) != 0)
 		return rc;
-	rc = opt_u32(root, "the chip", "device_id", 0xfff, &c->device_id, e);
+	rc = pv_chip_opt_u32(
+	    root, "the chip", "device_id", 0xfff, &c->device_id, e);
 	if (rc != 0)
 		return rc;
 	return pv_json_opt_bool(root, "default_for_id", ret_default, e);
@@ -679,7 +514,7 @@ parse_root(const struct pv_json *root, struct pv_chip *c, bool *ret_default,
 {
 	int rc;
 
-	if ((rc = only(root, "the chip", top_members, e)) != 0)
+	if ((rc = pv_chip_only(root, "the chip", top_members, e)) != 0)
 		return rc;
 	if ((rc = parse_identity(root, c, ret_default, e)) != 0)
 		return rc;
@@ -690,13 +525,7 @@ parse_root(const struct pv_json *root, struct pv_chip *c, bool *ret_default,
 		return rc;
 	if ((rc = parse_otp(root, c, e)) != 0)
 		return rc;
-	if ((rc = parse_usart(root, c, e)) != 0)
-		return rc;
-	if ((rc = parse_dfu(root, c, e)) != 0)
-		return rc;
-	if ((rc = parse_sfi(root, c, e)) != 0)
-		return rc;
-	return parse_rom(root, c, e);
+	return pv_chip_parse_boot(root, c, e);
 }
 
 int
