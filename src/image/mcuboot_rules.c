@@ -213,12 +213,32 @@ check_slot(const struct pv_mcuboot_params *p, struct pv_error *e)
 	return 0;
 }
 
+/* So many that there is room for all the others, too. */
+#define FREE_ENTRIES (PV_MCUBOOT_TLVS_MAX - 20U)
+
+static int
+check_entries(const struct pv_mcuboot_params *p, struct pv_error *e)
+{
+	if (p->n_custom + p->n_deps > FREE_ENTRIES)
+		return pv_fail(e, PV_E_USAGE,
+		    "more than %u dependencies and custom entries",
+		    FREE_ENTRIES);
+	for (size_t i = 0; i < p->n_custom; i++)
+		if (p->custom[i].type == PV_TLV_TEST_MARK)
+			return pv_fail(e, PV_E_USAGE,
+			    "--custom-tlv 0x%04x is the mark of test images",
+			    (unsigned int)PV_TLV_TEST_MARK);
+	return 0;
+}
+
 int
 pv_mcuboot_check_params(const struct pv_mcuboot_params *p,
     unsigned int *ret_bits, struct pv_error *e)
 {
 	int r = check_slot(p, e);
 
+	if (r == 0)
+		r = check_entries(p, e);
 	if (r == 0)
 		r = check_st(p, e);
 	if (r == 0)

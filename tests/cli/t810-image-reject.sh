@@ -136,6 +136,12 @@ refuse 2 'not of the form' 'dependencies' $V -d '(1 1.0.0)' fw.bin
 refuse 2 'image number' 'dependencies: number' $V -d '(300, 1.0.0)' fw.bin
 refuse 2 '0x00a0 to 0xfffe are free' 'a custom entry of a known type' $V --custom-tlv 0x50 0x00 fw.bin
 refuse 2 'stands twice' 'two custom entries' $V --custom-tlv 0xa0 a --custom-tlv 0xa0 b fw.bin
+refuse 2 '0x54a0 is the mark of test images' 'a test mark by hand' $V --custom-tlv 0x54a0 provisor-test fw.bin
+many=$(for i in $(seq 10 54); do echo "--custom-tlv 0x${i}a1:x"; done)
+refuse 2 'more than 44 dependencies and custom' 'more entries than verify takes' $V $many fw.bin
+ok 'as many as it takes' -- sh -c "
+	provisor image sign -k p256.pem $V $(echo $many | sed 's/--custom-tlv 0x54a1:x//') fw.bin -o most.bin &&
+	provisor image verify -k p256-pub.pem most.bin"
 refuse 2 'no run of hex digits' 'a custom entry' $V --custom-tlv 0xa0 0xabc fw.bin
 refuse 2 'longer than 12 characters' 'boot record' $V --boot-record thirteenchars fw.bin
 refuse 2 'no UUID' 'UUID' $V --vid 1234 fw.bin
