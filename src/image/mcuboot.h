@@ -138,8 +138,13 @@ size_t pv_mcuboot_sig_max(enum pv_sig_alg alg, enum pv_mcuboot_sig_form form);
 PV_MUST_USE int pv_mcuboot_sig_encode(enum pv_sig_alg alg,
     enum pv_mcuboot_sig_form form, const uint8_t *sig, size_t len,
     uint8_t ret_body[PV_SIG_MAX], size_t *ret_len, struct pv_error *e);
-/* The other way, of any of the forms, or r then s. */
+/* The other way, of any of the forms. */
 PV_MUST_USE int pv_mcuboot_sig_decode(enum pv_sig_alg alg, const uint8_t *body,
+    size_t len, uint8_t ret_sig[PV_SIG_MAX], size_t *ret_len,
+    struct pv_error *e);
+/* A signature made elsewhere: the same forms, or r then s. No loader takes the
+ * latter from an entry. */
+PV_MUST_USE int pv_mcuboot_sig_take(enum pv_sig_alg alg, const uint8_t *sig,
     size_t len, uint8_t ret_sig[PV_SIG_MAX], size_t *ret_len,
     struct pv_error *e);
 /* Does the body have the form of ST's 72 bytes? */

@@ -166,13 +166,23 @@ pv_mcuboot_sig_decode(enum pv_sig_alg alg, const uint8_t *body, size_t len,
 	}
 	if (from_der(size, body, len, ret_sig))
 		return 0;
-	if (len == 2 * size) {
-		memcpy(ret_sig, body, len);
-		return 0;
-	}
 	return pv_fail(e, PV_E_MALFORMED,
 	    "a signature of %zu bytes that is no DER of %s", len,
 	    pv_sig_alg_name(alg));
+}
+
+int
+pv_mcuboot_sig_take(enum pv_sig_alg alg, const uint8_t *sig, size_t len,
+    uint8_t ret_sig[PV_SIG_MAX], size_t *ret_len, struct pv_error *e)
+{
+	size_t size = number(alg);
+	int r = pv_mcuboot_sig_decode(alg, sig, len, ret_sig, ret_len, e);
+
+	if (r == 0 || size == 0 || len != 2 * size)
+		return r;
+	pv_error_clear(e);
+	memcpy(ret_sig, sig, len);
+	return 0;
 }
 
 int

@@ -151,7 +151,7 @@ sign_one(const struct job *j, const struct pv_mcuboot_signature *s,
 	size_t n = j->pl.bits / 8;
 
 	if (k == NULL)
-		return pv_mcuboot_sig_decode(
+		return pv_mcuboot_sig_take(
 		    pv_pubkey_alg(s->pub), s->sig, s->sig_len, sig, len, e);
 	if (k->alg != PV_SIG_ED25519)
 		return k->sign_digest(k->ctx, j->digest, n, sig, len, e);
