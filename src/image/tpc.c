@@ -30,6 +30,7 @@ pv_tpc_release(struct pv_tpc *t)
 	free(t->title);
 	free(t->input);
 	free(t->output);
+	free(t->linked);
 	memset(t, 0, sizeof(*t));
 }
 
@@ -385,6 +386,10 @@ take_global(struct reading *rd, const struct pv_xml_node *n, struct pv_error *e)
 	r = beside("", linked, rd->linked_rel, e);
 	if (r == 0)
 		r = beside(rd->path, rd->linked_rel, full, e);
+	if (r == 0)
+		r = copy(full, &rd->t->linked, e);
+	if (r == 0 && !inside(rd->linked_rel))
+		rd->t->outside[rd->t->n_outside++] = rd->t->linked;
 	return r != 0 ? r : pv_xml_read_file(full, &rd->linked, e);
 }
 

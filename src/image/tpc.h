@@ -20,9 +20,11 @@ struct pv_tpc {
 	char *title;
 	struct pv_tpc_word w[PV_TPC_WORDS_MAX];
 	size_t n;
-	char *input, *output; /* paths, relative ones from the XML's folder */
-	/* Paths that lead out of the folder above the XML's. */
-	const char *outside[PV_TPC_WORDS_MAX + 2]; /* options, input, output */
+	/* Paths, relative ones from the XML's folder; linked may be NULL. */
+	char *input, *output, *linked;
+	/* Paths that lead out of the folder above the XML's: of options and of
+	 * these three. */
+	const char *outside[PV_TPC_WORDS_MAX + 3];
 	size_t n_outside;
 };
 

@@ -95,6 +95,11 @@ ok 'a key in a token' -- sh -c "
 	provisor image from-xml --key 'pkcs11:token=oem;object=boot' rot/Image/oemirot.xml -o t.hex &&
 	provisor image verify -k p256-pub.pem --decrypt-key enc-ec.pem t.hex"
 
+cp rot/Config/config.xml far.xml
+common | LINK=../../far.xml image far.xml
+expect 0 "note: 'rot/Image/../../far.xml' lies outside" 'a linked XML elsewhere is said, too' -- \
+	provisor image from-xml --dry-run rot/Image/far.xml
+
 # --- refused
 bad() { # CODE PATTERN DESC
 	rm -f no.hex
