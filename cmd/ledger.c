@@ -242,6 +242,7 @@ audit_json(struct pv_json *o, const struct pv_campaign *c,
 	pv_json_set_u64(o, "failed", rep->failed);
 	pv_json_set_u64(o, "denied", rep->denied);
 	pv_json_set_u64(o, "repairs", rep->repairs);
+	pv_json_set_u64(o, "packages_again", rep->packages_again);
 	pv_json_set_u64(o, "clock_steps_back", rep->clock_steps);
 	if (rep->clock_steps > 0) {
 		pv_json_set_u64(o, "clock_step_back_at", rep->clock_step_at);
@@ -284,6 +285,11 @@ audit_one(struct audit *a, const struct pv_campaign *c, struct pv_error *e)
 		    "campaign %s: the token's note was repaired %" PRIu64
 		    " times\n",
 		    c->name, rep.repairs);
+	if (rep.packages_again > 0)
+		pv_say(a->app,
+		    "campaign %s: %" PRIu64 " licenses are for a package that "
+		    "another chip has already: its secrets are in both\n",
+		    c->name, rep.packages_again);
 	if (rep.clock_steps > 0)
 		pv_say(a->app,
 		    "campaign %s: the clock ran backwards %" PRIu64 " times, "

@@ -247,6 +247,7 @@ struct pv_verify_report {
 	uint64_t passed, failed; /* recorded outcomes */
 	uint64_t denied;	 /* chips on the deny list */
 	uint64_t repairs;	 /* of a note that fell behind */
+	uint64_t packages_again; /* licenses for another chip's package */
 	uint64_t clock_steps;	 /* times the clock ran backwards */
 	uint64_t clock_step_at;	 /* the first entry of these, 0: none */
 	int64_t clock_step_ms;	 /* the longest way back */

@@ -2,7 +2,8 @@
 /*
  * The audit of one campaign: its entries once, in order, as they stream from
  * the store. What is kept between entries: the head so far, the numbers that
- * are reserved and not settled, and 16 bytes of each chip that got a license.
+ * are reserved and not settled, and 16 bytes of each chip that got a license,
+ * and of its package where each has a nonce of its own.
  */
 #include <provisor/campaign.h>
 
@@ -36,6 +37,8 @@ struct audit {
 	size_t n_open, cap_open;
 	struct chip16 *chips;
 	size_t n_chips, cap_chips;
+	struct chip16 *packages; /* where each has a nonce of its own */
+	size_t n_packages, cap_packages;
 	struct chip16 *denied; /* sorted */
 	size_t n_denied, cap_denied;
 
@@ -147,7 +150,14 @@ rule_issued(struct audit *a, const struct pv_entry *en, struct pv_error *e)
 		return r;
 	memcpy(a->chips[a->n_chips++].b, en->body.chip, 16);
 	a->rep.issued++;
-	return 0;
+	if (!en->body.has_package)
+		return 0;
+	p = a->packages;
+	r = grow(&p, &a->cap_packages, a->n_packages, sizeof(*a->packages), e);
+	a->packages = p;
+	if (r == 0)
+		memcpy(a->packages[a->n_packages++].b, en->body.package, 16);
+	return r;
 }
 
 /* Kept in order, so that every reservation can be looked up. */
@@ -381,6 +391,18 @@ one_license_per_chip(struct audit *a, struct pv_error *e)
 	return 0;
 }
 
+/* Nothing forbids it, but what was made for one device is in two then. */
+static void
+count_packages(struct audit *a)
+{
+	if (a->n_packages > 1)
+		qsort(
+		    a->packages, a->n_packages, sizeof(*a->packages), by_bytes);
+	for (size_t i = 1; i < a->n_packages; i++)
+		if (by_bytes(&a->packages[i - 1], &a->packages[i]) == 0)
+			a->rep.packages_again++;
+}
+
 /*
  * Compare ledger and token at one moment, under the lock but only for that
  * moment; the scan that follows must then contain the head seen here.
@@ -445,6 +467,7 @@ pv_ledger_verify_since(const struct pv_campaign *c,
 		    " is not the one the token has noted",
 		    a.anchored.seq);
 	if (r == 0) {
+		count_packages(&a);
 		a.rep.spent = a.at.spent;
 		a.rep.denied = a.n_denied;
 		a.rep.anchor_checked = io->anchor != NULL;
@@ -456,6 +479,7 @@ pv_ledger_verify_since(const struct pv_campaign *c,
 	pv_memo_free(a.memo);
 	free(a.open);
 	free(a.chips);
+	free(a.packages);
 	free(a.denied);
 	return r;
 }

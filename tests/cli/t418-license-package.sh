@@ -86,6 +86,17 @@ ok 'and says which package went to a chip' -- test "$(jq -r \
 expect 0 'receipt' 'a receipt' -- provisor license receipt --campaign each \
 	--certificate "$T/c2" -o "$T/receipt"
 
+# --- one package for two chips: two licenses, and the audit says so
+expect 0 '"packages_again":"0"' 'each package went to one chip' -- \
+	provisor --json ledger verify --campaign each
+expect 0 'operational' 'a further campaign' -- create twice ssp --nonce-per-package
+expect 0 'license no. 1 of 3' 'a package for a chip' -- issue twice 1 1 t1
+expect 0 'license no. 2 of 3' 'and for another one' -- issue twice 2 1 t2
+expect 0 '1 licenses are for a package that another chip has' 'the audit tells' -- \
+	provisor ledger verify --campaign twice
+expect 0 '"packages_again":"1"' 'as JSON, too' -- \
+	provisor --json ledger verify --campaign twice
+
 # --- a campaign of one package is asked for that one
 expect 0 'operational' 'a campaign of one package' -- create one ssp \
 	--nonce "$T/pk/b1.ssp.nonce"
