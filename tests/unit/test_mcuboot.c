@@ -243,6 +243,7 @@ test_signature_forms(void **state)
 		PV_SIG_DER_PADDED, PV_SIG_DER_ST };
 	static const size_t lens[] = { 70, 72, 72 };
 	uint8_t raw[64], body[PV_SIG_MAX], back[PV_SIG_MAX];
+	uint8_t wide[96], long_body[PV_SIG_MAX];
 	size_t n = 0, m = 0;
 
 	(void)state;
@@ -262,6 +263,21 @@ test_signature_forms(void **state)
 	    "304602210053d3aaabf66811f025ea2b41919649d09d6a77c03671561d41dc69"
 	    "3e79e7fb510221007ce7dcc359d91970a8a5d2e6e6ee478abc6e3d2a83de99fb"
 	    "749ffb2db89cfef9");
+	/* imgtool pads those of P-384 to 103, of which the longest has 104. */
+	memset(wide, 0x11, sizeof(wide));
+	for (size_t i = 0; i < 3; i++) {
+		if (i > 0)
+			wide[48 * (i - 1)] = 0x81;
+		assert_int_equal(
+		    pv_mcuboot_sig_encode(PV_SIG_ECDSA_P384, PV_SIG_DER_PADDED,
+			wide, 96, long_body, &n, &e),
+		    0);
+		assert_int_equal(n, i < 2 ? 103 : 104);
+		assert_int_equal(pv_mcuboot_sig_decode(PV_SIG_ECDSA_P384,
+				     long_body, n, back, &m, &e),
+		    0);
+		assert_memory_equal(back, wide, 96);
+	}
 	body[70] ^= 1;
 	assert_int_equal(
 	    pv_mcuboot_sig_decode(PV_SIG_ECDSA_P256, body, 71, back, &m, &e),
