@@ -333,6 +333,7 @@ pv_image_mcuboot_sign(
 		    "sectors of a slot, for the trailer (default 128)", "N"),
 		FLAG(
 		    "pad", 0, pad, "fill the slot and end it with the trailer"),
+		FLAG("test", 0, pad, "the same: swapped in once, on trial"),
 		FLAG("confirm", 0, confirm, "pad, and mark the image as good"),
 		FLAG("overwrite-only", 0, overwrite_only,
 		    "the loader overwrites instead of swapping"),

@@ -174,6 +174,10 @@ expect 4 'not of this image by this key' 'a signature of something else' -- \
 	provisor image sign $B --public-key ed-pub.pem --signature sig fw.bin -o no.bin
 not_ok 'and no image' -- test -e no.bin
 
+ok '--test is --pad, as in imgtool' -- sh -c "
+	provisor image sign -k p256.pem $B -S 0x4000 -M 8 --pad fw.bin -o a.bin &&
+	provisor image sign -k p256.pem $B -S 0x4000 -M 8 --test fw.bin -o b.bin && cmp a.bin b.bin"
+
 # --- decrypt, encrypt
 provisor image sign $E $S fw.bin -o e.bin >/dev/null
 ok 'decrypt, encrypt: the same image' -- sh -c '
