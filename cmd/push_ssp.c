@@ -13,6 +13,7 @@
 #include "base/hex.h"
 #include "crypto/digest.h"
 #include "formats/certificate.h"
+#include <provisor/ecies.h>
 #include <provisor/ssp.h>
 
 #include <inttypes.h>
@@ -133,6 +134,56 @@ take_nonce(struct job *j, struct pv_error *e)
 }
 
 static int
+nothing_burnt(int r, struct pv_error *e)
+{
+	(void)pv_hint(e, "no license was spent; the chip was not changed");
+	return r;
+}
+
+/* A license from a file, before the loader burns SSP_REQ for it. */
+static int
+check_license_file(struct job *j, struct pv_error *e)
+{
+	uint8_t data[PV_SSP_LICENSE_LEN];
+	int r;
+
+	j->p->step = "license";
+	r = pv_file_read_exact(j->p->license_file, data, sizeof(data), e);
+	if (r == 0)
+		r = pv_ssp_check_license(data, j->image.image_version, e);
+	if (r == 0)
+		return 0;
+	(void)pv_wrap(e, "'%s'", j->p->license_file);
+	return nothing_burnt(r, e);
+}
+
+/* What any license of this campaign would be refused for. */
+static int
+check_profile(struct job *j, struct pv_error *e)
+{
+	const struct pv_campaign *c = &j->p->session.campaign;
+	struct pv_ecies_profile profile;
+	int r;
+
+	if (c->draft) {
+		r = pv_fail(e, PV_E_POLICY,
+		    "campaign '%s' is a draft: it has no licenses yet",
+		    c->name);
+		return nothing_burnt(r, e);
+	}
+	r = pv_ecies_parse(c->license_profile, &profile, e);
+	if (r != 0)
+		return r;
+	if (profile.fsbl_min_version <= j->image.image_version)
+		return 0;
+	r = pv_fail(e, PV_E_VERIFY,
+	    "licenses of campaign '%s' ask for a loader of image version "
+	    "%" PRIu32 " or later, this one is %" PRIu32,
+	    c->name, profile.fsbl_min_version, j->image.image_version);
+	return nothing_burnt(r, e);
+}
+
+static int
 open_campaign(struct job *j, struct pv_error *e)
 {
 	struct pv_push *p = j->p;
@@ -141,7 +192,7 @@ open_campaign(struct job *j, struct pv_error *e)
 	int r;
 
 	if (p->campaign == NULL)
-		return 0;
+		return check_license_file(j, e);
 	p->step = "campaign";
 	r = pv_campaign_session_open(p->app, p->campaign, &p->session, e);
 	if (r != 0)
@@ -154,7 +205,8 @@ open_campaign(struct job *j, struct pv_error *e)
 		return pv_fail(e, PV_E_VERIFY,
 		    "campaign '%s' is for product %s, the package is for %s",
 		    p->campaign, c->product_id, pv_ssp_chip_name(j->ssp.chip));
-	return take_nonce(j, e);
+	r = check_profile(j, e);
+	return r != 0 ? r : take_nonce(j, e);
 }
 
 /* --- the license --------------------------------------------------------------------- */

@@ -122,6 +122,13 @@ const char *pv_ssp_state_text(enum pv_ssp_state state);
 /* For scripts: "untouched", "requested", ... */
 const char *pv_ssp_state_name(enum pv_ssp_state state);
 
+/*
+ * Would a ROM take it behind this loader, as far as it can be read without its
+ * keys? PV_E_VERIFY.
+ */
+PV_MUST_USE int pv_ssp_check_license(
+    const uint8_t license[136], uint32_t loader_version, struct pv_error *e);
+
 struct pv_ssp_install_options {
 	const struct pv_progress *progress;
 	uint16_t chip;		/* that the package is for */

@@ -244,8 +244,9 @@ check_certificate(struct ssp *s, const uint8_t cert[136], struct pv_error *e)
 	return 0;
 }
 
-static int
-check_license(struct ssp *s, const uint8_t license[136], struct pv_error *e)
+int
+pv_ssp_check_license(
+    const uint8_t license[136], uint32_t loader_version, struct pv_error *e)
 {
 	struct pv_ssp_license l;
 	int r;
@@ -258,11 +259,11 @@ check_license(struct ssp *s, const uint8_t license[136], struct pv_error *e)
 		e->code = PV_E_VERIFY;
 		return pv_wrap(e, "license");
 	}
-	if (s->opt->loader_version < l.min_version)
+	if (loader_version < l.min_version)
 		return pv_fail(e, PV_E_VERIFY,
 		    "the license asks for a loader of image version %u or "
 		    "later, this one is %u",
-		    l.min_version, s->opt->loader_version);
+		    l.min_version, loader_version);
 	return 0;
 }
 
@@ -312,7 +313,7 @@ boot_2(struct ssp *s, struct pv_error *e)
 	if (r == 0)
 		r = s->opt->license(s->opt->ctx, cert, blob, e);
 	if (r == 0)
-		r = check_license(s, blob, e);
+		r = pv_ssp_check_license(blob, s->opt->loader_version, e);
 	if (r != 0)
 		return r;
 	memcpy(blob + PV_SSP_LICENSE_LEN, s->opt->payload, s->opt->payload_len);

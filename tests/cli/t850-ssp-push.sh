@@ -56,6 +56,36 @@ expect 3 'cut.ssp' "a package that is cut off" -- provisor push "$T/cut.ssp" \
 	--loader "$L15" --port "usart:$T/tty1" --campaign mp15
 expect 4 "campaign 'mp13' is for product 50100001, the package is for" \
 	"a campaign of the other chip" -- push 1 mp15.ssp "$L15" --campaign mp13
+
+# --- a license that could not do, before the loader burns SSP_REQ
+refused_first() { # CODE PATTERN DESC -- COMMAND...
+	expect "$@"
+	said 'no license was spent; the chip was not changed' "and says so"
+}
+head -c 135 /dev/zero >"$T/short.lic"
+head -c 136 /dev/zero >"$T/zero.lic"
+expect 1 'none.lic' "a license that is not there" -- \
+	push 1 mp15.ssp "$L15" --license "$T/none.lic"
+refused_first 3 'short.lic' "a license that is cut off" -- \
+	push 1 mp15.ssp "$L15" --license "$T/short.lic"
+refused_first 4 'zero.lic.: license' "a license that is none" -- \
+	push 1 mp15.ssp "$L15" --license "$T/zero.lic"
+provisor --quiet campaign create draft --draft --token pkcs11:token=oem \
+	--flow ssp --product-id 5000200A --firmware-id sec-1 \
+	--max-licenses 9 --key "$SSP/aes.key" --nonce "$SSP/nonce.bin" \
+	--trust "$PROVISOR_HOME/sim-ca/ca.pem" >/dev/null ||
+	fail "campaign create draft"
+refused_first 5 "'draft' is a draft" "a campaign that is a draft" -- \
+	push 1 mp15.ssp "$L15" --campaign draft
+provisor --quiet campaign create late --token pkcs11:token=oem \
+	--flow ssp --product-id 5000200A --firmware-id sec-1 \
+	--max-licenses 9 --key "$SSP/aes.key" --nonce "$SSP/nonce.bin" \
+	--license-profile ssp:fsbl_min_version=9 \
+	--trust "$PROVISOR_HOME/sim-ca/ca.pem" >/dev/null ||
+	fail "campaign create late"
+refused_first 4 'ask for a loader of image version 9 or later, this one is' \
+	"a loader that is too old" -- push 1 mp15.ssp "$L15" --campaign late
+
 expect 0 'OTP 8 \(SSP bits\), 24..31 .*59..95' "--dry-run lists the words" -- \
 	provisor push "$SSP/mp15.ssp" --loader "$L15" --campaign mp15 --dry-run
 said 'for ever' "and says that it closes the chip"
