@@ -9,12 +9,14 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "formats/otp_partition.h"
+#include <provisor/ssp.h>
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CHANGES_MAX PV_OTP_WORDS_MAX
+#define OTP_CFG0    0U /* open, closed */
 
 struct change {
 	size_t word;
@@ -68,25 +70,17 @@ parse_change(struct job *j, const char *text, struct pv_error *e)
 
 /* --- reading -------------------------------------------------------------------------- */
 
-/* What travels back over a line has no checksum: it must read twice alike. */
 static int
 read_otp(struct job *j, struct pv_otp *otp, struct pv_error *e)
 {
-	uint8_t a[PV_MPU_OTP_MAX], b[PV_MPU_OTP_MAX];
-	size_t n = 0, m = 0;
+	uint8_t raw[PV_MPU_OTP_MAX];
+	size_t n = 0;
 	int r;
 
-	for (unsigned int i = 0; i < 4; i++) {
-		r = pv_mpu_read_otp(&j->t.m, a, &n, e);
-		if (r == 0 && j->t.usb == NULL)
-			r = pv_mpu_read_otp(&j->t.m, b, &m, e);
-		if (r != 0)
-			return pv_wrap(e, "reading the OTP words");
-		if (j->t.usb != NULL || (n == m && memcmp(a, b, n) == 0))
-			return pv_otp_decode(a, n, otp, e);
-	}
-	return pv_fail(
-	    e, PV_E_DEVICE, "the OTP words read differently each time");
+	r = pv_mpu_read_otp(&j->t.m, raw, &n, e);
+	if (r != 0)
+		return pv_wrap(e, "reading the OTP words");
+	return pv_otp_decode(raw, n, otp, e);
 }
 
 static int
@@ -253,6 +247,22 @@ burn(struct job *j, struct pv_error *e)
 	return check_burnt(j, e);
 }
 
+/* A chip that is closed without a key hash starts nothing any more. */
+static int
+check_bricks(const struct job *j, struct pv_error *e)
+{
+	uint32_t hash = 0;
+
+	for (size_t i = 0; i < 8; i++)
+		hash |= pv_otp_value(&j->otp, PV_SSP_OTP_ROOT + i);
+	if (!j->otp.changed[OTP_CFG0] || hash != 0)
+		return 0;
+	return pv_fail(e, PV_E_POLICY,
+	    "OTP 0 closes the chip, and OTP %u..%u hold no key hash: it would "
+	    "start nothing any more",
+	    PV_SSP_OTP_ROOT, PV_SSP_OTP_ROOT + 7);
+}
+
 static int
 run_otp_write(struct job *j, struct pv_error *e)
 {
@@ -262,6 +272,8 @@ run_otp_write(struct job *j, struct pv_error *e)
 	for (size_t i = 0; r == 0 && i < j->n; i++)
 		r = pv_otp_set(&j->otp, j->changes[i].word, j->changes[i].value,
 		    j->lock != 0, e);
+	if (r == 0)
+		r = check_bricks(j, e);
 	if (r != 0) {
 		(void)pv_hint(e, "nothing was sent");
 		return r;

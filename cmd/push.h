@@ -91,6 +91,24 @@ void pv_push_license_json(const struct pv_push *p, struct pv_json *root);
 PV_MUST_USE int pv_push_ssp(struct pv_push *p, struct pv_error *e);
 PV_MUST_USE int pv_push_layout(struct pv_push *p, struct pv_error *e);
 
+/* --- push_ssp_begun.c ------------------------------------------------------- */
+
+/* Which chip was sent which package in boot 2: a note in HOME/licenses. */
+struct pv_begun {
+	bool by_serial; /* of the USB device, else by the port */
+	uint8_t package[32];
+	char path[PV_PUSH_PATH];
+};
+PV_MUST_USE int pv_begun_init(struct pv_push *p, const char *usb_serial,
+    const uint8_t *file, size_t len, struct pv_begun *ret_b,
+    struct pv_error *e);
+PV_MUST_USE int pv_begun_save(const struct pv_begun *b,
+    const uint8_t certificate[136], struct pv_error *e);
+/* Is there a note, and of this package? */
+bool pv_begun_find(const struct pv_begun *b, uint8_t ret_certificate[136]);
+/* The chip of this port is done; a serial stays that chip's. */
+void pv_begun_forget(const struct pv_begun *b);
+
 /* --- push_report.c ---------------------------------------------------------- */
 
 /* The "chip" line. */

@@ -32,6 +32,7 @@ struct job {
 	struct pv_ssp_install_options opt;
 	struct pv_ssp_install_report rep;
 	uint8_t nonce[PV_SSP_NONCE];
+	struct pv_begun begun;
 	bool have_license;
 	uint8_t license[PV_SSP_LICENSE_LEN];
 };
@@ -212,31 +213,43 @@ open_campaign(struct job *j, struct pv_error *e)
 /* --- the license --------------------------------------------------------------------- */
 
 static int
+know_chip(struct job *j, const uint8_t certificate[136], struct pv_error *e)
+{
+	struct pv_push *p = j->p;
+	struct pv_install_chip *chip = &p->install.chip;
+	struct pv_part part = { certificate, PV_CERT_LEN };
+	int r;
+
+	memcpy(chip->certificate, certificate, PV_CERT_LEN);
+	memcpy(chip->product_id, certificate, 8);
+	for (size_t i = 0; i < 8; i++)
+		if (chip->product_id[i] < 0x20 || chip->product_id[i] > 0x7e)
+			chip->product_id[i] = '?';
+	r = pv_sha256(&part, 1, chip->fingerprint, e);
+	p->install.have_chip = r == 0;
+	return r;
+}
+
+static int
 on_license(void *ctx, const uint8_t certificate[136], uint8_t ret_license[136],
     struct pv_error *e)
 {
 	struct job *j = ctx;
 	struct pv_push *p = j->p;
 	struct pv_install_chip *chip = &p->install.chip;
-	struct pv_part part = { certificate, PV_CERT_LEN };
 	struct pv_install_license l = { 0 };
 	int r = 0;
 
 	if (!j->have_license) {
-		memcpy(chip->certificate, certificate, PV_CERT_LEN);
-		memcpy(chip->product_id, certificate, 8);
-		for (size_t i = 0; i < 8; i++)
-			if (chip->product_id[i] < 0x20 ||
-			    chip->product_id[i] > 0x7e)
-				chip->product_id[i] = '?';
-		r = pv_sha256(&part, 1, chip->fingerprint, e);
-		p->install.have_chip = r == 0;
+		r = know_chip(j, certificate, e);
 		if (r == 0)
 			r = pv_push_license(p, chip, false, &l, e);
 		if (r == 0 && l.len != PV_SSP_LICENSE_LEN)
 			r = pv_fail(e, PV_E_VERIFY,
 			    "the license has %zu bytes, a ROM takes %u", l.len,
 			    PV_SSP_LICENSE_LEN);
+		if (r == 0)
+			r = pv_begun_save(&j->begun, certificate, e);
 		if (r != 0)
 			return r;
 		memcpy(j->license, l.data, sizeof(j->license));
@@ -245,6 +258,58 @@ on_license(void *ctx, const uint8_t certificate[136], uint8_t ret_license[136],
 	}
 	memcpy(ret_license, j->license, sizeof(j->license));
 	return 0;
+}
+
+/*
+ * A push that found the package sent already has not asked the chip who it
+ * is: the note of the push that sent it tells, for the ledger.
+ */
+static void
+know_begun(struct job *j)
+{
+	struct pv_push *p = j->p;
+	uint8_t certificate[136];
+	struct pv_error ignored = { 0 };
+	struct pv_issued has = { 0 };
+
+	if (p->install.have_chip || !pv_begun_find(&j->begun, certificate) ||
+	    know_chip(j, certificate, &ignored) != 0)
+		return;
+	pv_hex_encode(p->serial, p->install.chip.fingerprint, 3);
+	if (!p->has_session)
+		return;
+	/* Another campaign's ledger has no place for it. */
+	p->install.have_chip =
+	    pv_license_find(&p->session.campaign, &p->session.store,
+		certificate, &has, &ignored) == 0;
+	if (p->install.have_chip) {
+		p->license.known = true;
+		p->license.number = has.number;
+	}
+}
+
+/* What was burnt is what an earlier push sent: was that this package? */
+static int
+check_begun(struct job *j, struct pv_error *e)
+{
+	bool was_closed = j->rep.loads == 0;
+	int r;
+
+	if (!was_closed || j->begun.by_serial)
+		know_begun(j);
+	if (j->p->serial[0] != '\0')
+		return 0;
+	r = was_closed
+		? pv_fail(e, PV_E_POLICY,
+		      "the chip is closed already, with the key hash of this "
+		      "package; which secrets it holds cannot be told")
+		: pv_fail(e, PV_E_VERIFY,
+		      "the chip has burnt what an earlier push sent, and this "
+		      "station has no note that it was this package");
+	(void)pv_hint(e,
+	    "was it pushed at another port or station, or with another "
+	    "package? Its ledger tells; else set the chip aside");
+	return r;
 }
 
 /* --- report -------------------------------------------------------------------------- */
@@ -308,8 +373,10 @@ say_proof(const struct job *j)
 		    "--fip, signed, would do that)\n");
 	if (j->rep.finished_before)
 		pv_out(app,
-		    "resumed   an earlier push had sent license and package; "
-		    "this one let the chip burn them\n");
+		    "resumed   an earlier push had sent license and "
+		    "package%s\n",
+		    j->rep.loads == 0 ? ", and the chip has burnt them"
+				      : "; this one let the chip burn them");
 	pv_say(app, "reset the board: it waits %s\n",
 	    j->rep.otp_proven ? "in U-Boot" : "where nothing answers");
 }
@@ -412,7 +479,15 @@ install(struct job *j, struct pv_error *e)
 	j->opt.otp_chain = j->otp.chain;
 	j->opt.license = on_license;
 	j->opt.ctx = j;
+	r = pv_begun_init(p, j->t.m.info(j->t.m.ctx)->serial, j->file,
+	    j->opt.payload_len, &j->begun, e);
+	if (r != 0)
+		return r;
 	r = pv_ssp_install_run(&j->t.m, &j->opt, &j->rep, e);
+	if (r == 0 && j->rep.finished_before)
+		r = check_begun(j, e);
+	else if (r != 0 && j->rep.resumed_at == 3)
+		know_begun(j);
 	if (strcmp(p->step, "license") != 0 || r == 0)
 		p->step = j->rep.step;
 	r2 = pv_push_record(p, r, e, &recording);
@@ -423,6 +498,8 @@ install(struct job *j, struct pv_error *e)
 	}
 	if (r2 != 0)
 		pv_say(p->app, "%s\n", recording.msg);
+	if (r == 0)
+		pv_begun_forget(&j->begun);
 	return r;
 }
 

@@ -16,6 +16,8 @@
 #define OTP_V2 776U
 #define OTP_V3 2952U
 
+#define OTP_TRIES 4U
+
 const char *
 pv_mpu_stage_text(enum pv_mpu_stage stage)
 {
@@ -146,16 +148,13 @@ pv_mpu_stage_of(const struct pv_mpu_info *info, uint8_t phase, size_t len)
  * On a line a read past the end is an abort, so the first words say how much
  * there is.
  */
-int
-pv_mpu_read_otp(
+static int
+read_otp(
     const struct pv_mpu *m, uint8_t *data, size_t *ret_len, struct pv_error *e)
 {
 	size_t n = 0, want;
 	int r;
 
-	if (m->info(m->ctx)->usb)
-		return m->read(
-		    m->ctx, PV_MPU_OTP, data, PV_MPU_OTP_MAX, ret_len, e);
 	r = m->read(m->ctx, PV_MPU_OTP, data, 8, &n, e);
 	if (r != 0)
 		return r;
@@ -176,4 +175,29 @@ pv_mpu_read_otp(
 		    (unsigned int)pv_get_u32le(data));
 	}
 	return m->read(m->ctx, PV_MPU_OTP, data, want, ret_len, e);
+}
+
+/* What travels back over a line has no checksum: it must read twice alike. */
+int
+pv_mpu_read_otp(
+    const struct pv_mpu *m, uint8_t *data, size_t *ret_len, struct pv_error *e)
+{
+	uint8_t again[PV_MPU_OTP_MAX];
+	size_t n = 0;
+	int r;
+
+	if (m->info(m->ctx)->usb)
+		return m->read(
+		    m->ctx, PV_MPU_OTP, data, PV_MPU_OTP_MAX, ret_len, e);
+	for (unsigned int i = 0; i < OTP_TRIES; i++) {
+		r = read_otp(m, data, ret_len, e);
+		if (r == 0)
+			r = read_otp(m, again, &n, e);
+		if (r != 0)
+			return r;
+		if (n == *ret_len && memcmp(data, again, n) == 0)
+			return 0;
+	}
+	return pv_fail(
+	    e, PV_E_DEVICE, "the OTP words read differently each time");
 }

@@ -46,7 +46,8 @@ pv_mpu_file_open(
 	if (f == NULL)
 		return pv_fail(e, PV_E_NOMEM, "out of memory");
 	memcpy(f->path, path, n);
-	f->fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A FIFO, which is refused below, would wait for its writer. */
+	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (f->fd < 0)
 		r = pv_fail_errno(e, errno == ENOENT ? PV_E_NOT_FOUND : PV_E_IO,
 		    errno, "opening '%s'", path);

@@ -197,6 +197,19 @@ image(struct program *p, uint8_t id)
 	return part == NULL || part->src.size == 0 ? NULL : &part->src;
 }
 
+/* With a layout of an earlier push in it, ours would go where that one says. */
+static int
+check_fresh(const struct pv_mpu_phase *phase, struct pv_error *e)
+{
+	if (phase->id == PV_MPU_LAYOUT && !phase->detach)
+		return 0;
+	(void)pv_fail(e, PV_E_DEVICE,
+	    "U-Boot has another layout already, of a push that was cut off "
+	    "(phase 0x%02x)",
+	    phase->id);
+	return pv_hint(e, "reset the board into serial boot, then push again");
+}
+
 int
 pv_mpu_program(const struct pv_mpu *m, const struct pv_mpu_layout *layout,
     struct pv_mpu_layout_report *ret_report, struct pv_error *e)
@@ -213,6 +226,8 @@ pv_mpu_program(const struct pv_mpu *m, const struct pv_mpu_layout *layout,
 		.fip = image(&p, PV_MPU_SSBL) };
 	r = pv_mpu_to_uboot(m, &chain, layout->progress, &phase, e);
 	ret_report->phase = phase.id;
+	if (r == 0)
+		r = check_fresh(&phase, e);
 	while (r == 0 && phase.id != PV_MPU_END) {
 		if (steps++ > layout->n_parts + 2)
 			return pv_fail(e, PV_E_DEVICE,

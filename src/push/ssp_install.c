@@ -89,11 +89,13 @@ load(struct ssp *s, int timeout_ms, enum outcome *ret_o, struct pv_error *e)
 	int r;
 
 	s->rep->loads++;
+	s->started = false;
 	r = pv_chain_send(s->m, PV_MPU_FSBL, s->opt->loader, s->rep->step, e);
 	s->sent_all =
 	    s->m->counters(s->m->ctx)->sent - sent >= s->opt->loader->size;
 	if (r != 0)
 		return pv_wrap(e, "loading the loader");
+	s->started = true;
 	began = pv_now_ms();
 	r = s->m->next(s->m->ctx, timeout_ms, &restarted, e);
 	if (r == PV_E_TIMEOUT || r == PV_E_LINK) {
@@ -385,6 +387,18 @@ check_closed(struct ssp *s, struct pv_error *e)
 	return 0;
 }
 
+/*
+ * Behind the last byte of a loader that finds license and package in the RAM,
+ * of this push or of one before it, the chip burns whatever else goes wrong.
+ */
+static void
+may_burn(struct ssp *s)
+{
+	if ((s->rep->state == PV_SSP_LOADED && s->sent_all) ||
+	    (s->rep->state == PV_SSP_UNTOUCHED && s->started && !s->talked))
+		s->rep->state = PV_SSP_UNSURE;
+}
+
 /* In the ROM: what the loader does next tells which boot this is. */
 static int
 from_rom(struct ssp *s, struct pv_error *e)
@@ -396,8 +410,10 @@ from_rom(struct ssp *s, struct pv_error *e)
 		: s->rep->state == PV_SSP_REQUESTED ? "boot 2"
 						    : "boot 1");
 	r = load(s, T_LOADER, &o, e);
-	if (r != 0)
+	if (r != 0) {
+		may_burn(s);
 		return r;
+	}
 	if (o == TALKS) {
 		s->talked = true;
 		return 0;

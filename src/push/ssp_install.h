@@ -14,6 +14,7 @@ struct ssp {
 	bool burning; /* boot 3 has ended: what follows is the proof */
 	bool done;
 	bool sent_all;	    /* the ROM took all of the loader */
+	bool started;	    /* and its end */
 	unsigned int asked; /* times the loader began with boot 1 */
 	int64_t start_ms;   /* longest time until it talked */
 };

@@ -86,6 +86,10 @@ check_burnt(struct ssp *s, const struct pv_otp *otp, struct pv_error *e)
 		if ((pv_otp_flags(otp, PV_SSP_OTP_SECRETS + i) &
 			PV_OTP_PERMANENT_LOCK) != 0)
 			s->rep->otp_burnt++;
+	if (r == 0 && s->rep->otp_burnt == 0 && s->opt->secret_words > 0)
+		r = pv_fail(e, PV_E_VERIFY,
+		    "the chip is closed, but none of its secret words is "
+		    "burnt and locked");
 	return r;
 }
 

@@ -85,6 +85,31 @@ expect 7 "partition 'rootfs' \(0x10\)" "unplugged in a partition" -- \
 said '1 partition is written, the board does not start' "says what is there"
 mp_stop 4
 
+# --- U-Boot that is in the midst of another layout
+vmp 6 stm32mp15
+mp_run 6
+head -c 4000000 /dev/urandom >"$T/board/long.ext4"
+sed 's/root.ext4/long.ext4/; s/0x504400/0x904400/' "$T/board/mp15.tsv" \
+	>"$T/board/first.tsv"
+provisor push "$T/board/first.tsv" --port "usart:$T/tty6" >"$T/cut" 2>&1 &
+cut=$!
+n=0
+until [ -s "$T/chip6/partition-0x10.bin" ] || [ $n -gt 300 ]; do
+	n=$((n + 1))
+	sleep 0.05
+done
+kill "$cut"
+wait "$cut"
+expect 7 'U-Boot has another layout already, .*\(phase 0x10\)' \
+	"the partitions of another layout" -- push 6 mp15.tsv
+said 'reset the board into serial boot' "says what to do"
+mp_stop 6
+
+# --- a file that is a pipe
+mkfifo "$T/board/pipe"
+sed 's/root.ext4/pipe/' "$T/board/mp15.tsv" >"$T/board/piped.tsv"
+expect 3 "pipe' is not a file" "a pipe is not waited for" -- push 6 piped.tsv
+
 # --- a line that loses and damages bytes
 vmp 5 stm32mp15
 mp_run 5 --faults flip=2e-5,nack=1e-3 --seed 7

@@ -43,6 +43,11 @@ expect 5 'cannot go back to 0' "bits back to 0" -- \
 	otp write 60=0x2345678 --yes-irreversible
 expect 5 'OTP 61 is locked for good' "a locked word" -- \
 	otp write 61=0x3 --yes-irreversible
+expect 5 'OTP 24..31 hold no key hash: it would start nothing' \
+	"closing a chip without a key" -- otp write 0=0x40 --yes-irreversible
+said 'nothing was sent' "is not sent"
+expect 0 'would burn OTP 0: 0x00000000 -> 0x00000040' \
+	"with one it may be" -- otp write 0=0x40 24=0x1 --dry-run
 expect 2 'OTP word' "no such word" -- otp write 400=1 --dry-run
 expect 3 'OTP 200: this device has words 0 to 95' "beyond the device" -- \
 	otp write 200=1 --dry-run

@@ -28,6 +28,7 @@ struct chip {
 	bool hangs;	     /* in boot 3 */
 	bool overflow;	     /* boot 2 ends with a text */
 	unsigned int unplug; /* load that ends in silence */
+	bool garbles;	     /* boot 3 runs, and what follows fails */
 	bool rom_nacks;	     /* when closed, at the Start */
 	bool other_chip;     /* another certificate the second time */
 	uint16_t id;
@@ -186,6 +187,8 @@ chip_next(void *ctx, int timeout_ms, bool *ret_restarted, struct pv_error *e)
 	struct chip *c = ctx;
 
 	(void)timeout_ms;
+	if (c->garbles && c->closed)
+		return pv_fail(e, PV_E_DEVICE, "aborted");
 	if (c->at == DEAD)
 		return pv_fail(e, PV_E_TIMEOUT, "nobody answers");
 	/* Phase 0xff was heard: it resets. */
@@ -388,6 +391,21 @@ test_hangs(void **state)
 }
 
 /* ACK is no success: the phase has a text (M6). */
+/* It has burnt by then, and nobody may call it open. */
+static void
+test_garbles(void **state)
+{
+	(void)state;
+	chip.garbles = true;
+	assert_int_equal(run(), PV_E_DEVICE);
+	assert_int_equal(rep.state, PV_SSP_UNSURE);
+	setup(NULL);
+	chip.garbles = true;
+	chip.mail = PROA; /* of an earlier push */
+	assert_int_equal(run(), PV_E_DEVICE);
+	assert_int_equal(rep.state, PV_SSP_UNSURE);
+}
+
 static void
 test_overflow(void **state)
 {
@@ -483,6 +501,7 @@ main(void)
 		TEST(test_forgets),
 		TEST(test_not_blank),
 		TEST(test_hangs),
+		TEST(test_garbles),
 		TEST(test_overflow),
 		TEST(test_no_license),
 		TEST(test_min_version),
