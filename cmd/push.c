@@ -11,6 +11,7 @@
 #include <provisor/signature.h>
 #include <provisor/ssp.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,14 +30,13 @@ ends_with(const char *text, const char *end)
 static size_t
 first_bytes(const char *path, uint8_t *data, size_t cap)
 {
-	FILE *f = fopen(path, "re");
-	size_t n = 0;
+	/* Not to hang on a FIFO: who reads the file refuses it. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ssize_t n = fd < 0 ? 0 : pread(fd, data, cap, 0);
 
-	if (f != NULL) {
-		n = fread(data, 1, cap, f);
-		(void)fclose(f);
-	}
-	return n;
+	if (fd >= 0)
+		(void)close(fd);
+	return n < 0 ? 0 : (size_t)n;
 }
 
 /*

@@ -19,7 +19,7 @@ pv_install_is_package(const char *path)
 	ssize_t n;
 	int fd;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return false;
 	n = read(fd, magic, sizeof(magic));
@@ -123,7 +123,7 @@ pv_install_open(
 		r = pv_fail(e, PV_E_NOMEM, "out of memory");
 		goto out;
 	}
-	f->fd = open(path, O_RDONLY | O_CLOEXEC);
+	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (f->fd < 0) {
 		r = pv_fail_errno(e, errno == ENOENT ? PV_E_NOT_FOUND : PV_E_IO,
 		    errno, "cannot open '%s'", path);

@@ -70,6 +70,9 @@ for n in 0 10 27 60 500; do
 	expect 4 'no license was spent; the chip is unchanged' \
 		"package cut at $n" -- push short.sfi --port usart:tty0
 done
+mkfifo pipe.sfi
+expect 4 'not a regular file' 'a package that is a pipe' -- \
+	timeout -k 1 10 provisor push pipe.sfi --port usart:tty0 --campaign spring
 # one bit in each part: magic, header tag, area header, payload, last byte
 flip() {
 	cp app.sfi flipped.sfi
