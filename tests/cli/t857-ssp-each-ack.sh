@@ -72,6 +72,7 @@ judge() { # FILE AWK-CONDITION-OF-A-BAD-LINE DESC
 }
 
 # N CODE ODD RESULT STATE OTP0 OTP95 [locked]
+# shellcheck disable=SC2016 # fields of awk
 truth() { # nack|abort
 	judge "$T/$1" '$6 == "0x00000040" && $5 !~ /^(ended|unsure|closed)$/' \
 		"$1: a closed chip is not called open"
@@ -82,10 +83,12 @@ truth() { # nack|abort
 	judge "$T/$1" '($2 == 0) != ($4 == "pass")' "$1: result and exit code"
 }
 all nack
+# shellcheck disable=SC2016 # fields of awk
 judge "$T/nack" '!($2 == 0 && $5 == "closed") && !($2 == 7 && $3 == "odd")' \
 	"NACK in place of an ACK: the command is given again"
 truth nack
 all abort
+# shellcheck disable=SC2016 # fields of awk
 judge "$T/abort" '$2 != 7 && !($2 == 0 && $5 == "closed")' \
 	"ABORT in place of an ACK ends it"
 truth abort

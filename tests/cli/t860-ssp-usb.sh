@@ -102,6 +102,9 @@ usb_stop chip4
 usb_run chip4
 expect 0 'an earlier push had sent' "pushed again: it is done already" -- \
 	own 4 ssp.stm32
+rm "$PROVISOR_HOME"/licenses/boot3-*
+expect 5 'key hash of this package; which secrets it holds cannot be told' \
+	"closed by who knows which package: no PASS" -- own 4 ssp.stm32
 { head -c 600 "$T/ssp.stm32" && printf x && tail -c +602 "$T/ssp.stm32"; } \
 	>"$T/damaged.stm32"
 expect 3 'checksum is not that of the payload' "a damaged loader" -- \
