@@ -268,29 +268,67 @@ test_read_unsupported(void **state)
 	close_rig(&r);
 }
 
+/* One read of an OTP structure of 776 bytes whose first packet is this. */
+#define OTP_READ(first)                                                       \
+	{ "12ed", "79" }, { "f2 00000000 f2", "79" },                         \
+	    { "07 f8", "79 02000000 00000000" }, { "12ed", "79" },            \
+	    { "f2 00000000 f2", "79" }, { "ff 00", first }, { "12ed", "79" }, \
+	    { "f2 00000100 f3", "79" }, { "ff 00", zeros }, { "12ed", "79" }, \
+	    { "f2 00000200 f0", "79" }, { "ff 00", zeros }, { "12ed", "79" }, \
+	    { "f2 00000300 f1", "79" },                                       \
+	{                                                                     \
+		"07 f8", "79 0000000000000000"                                \
+	}
+
+#define PACKET (2 * 257 + 1)
+
+static void
+fill_packet(char dst[PACKET])
+{
+	memcpy(dst, "79", 2);
+	memset(dst + 2, '0', PACKET - 3);
+	dst[PACKET - 1] = '\0';
+}
+
 /* The first words tell the length; nothing past the end is asked for. */
 static void
 test_read_otp(void **state)
 {
-	char zeros[2 * 257 + 1] = "79";
-	struct script_step steps[] = { OPEN_UBOOT, { "12ed", "79" },
-		{ "f2 00000000 f2", "79" }, { "07 f8", "79 02000000 00000000" },
-		{ "12ed", "79" }, { "f2 00000000 f2", "79" },
-		{ "ff 00", zeros }, { "12ed", "79" },
-		{ "f2 00000100 f3", "79" }, { "ff 00", zeros },
-		{ "12ed", "79" }, { "f2 00000200 f0", "79" },
-		{ "ff 00", zeros }, { "12ed", "79" },
-		{ "f2 00000300 f1", "79" },
-		{ "07 f8", "79 0000000000000000" } };
+	char zeros[PACKET];
+	struct script_step steps[] = { OPEN_UBOOT, OTP_READ(zeros),
+		OTP_READ(zeros) };
 	uint8_t b[PV_MPU_OTP_MAX];
 	size_t n = 0;
 	struct rig r;
 
 	(void)state;
-	memset(zeros + 2, '0', sizeof(zeros) - 3);
+	fill_packet(zeros);
 	assert_int_equal(open_rig(&r, steps, N(steps)), 0);
 	assert_int_equal(pv_mpu_read_otp(&r.m, b, &n, &r.e), 0);
 	assert_int_equal(n, 776);
+	close_rig(&r);
+}
+
+/* A byte that the line damaged: read until it reads twice alike. */
+static void
+test_read_otp_damaged(void **state)
+{
+	char zeros[PACKET], damaged[PACKET];
+	struct script_step steps[] = { OPEN_UBOOT, OTP_READ(zeros),
+		OTP_READ(damaged), OTP_READ(zeros), OTP_READ(zeros) };
+	uint8_t b[PV_MPU_OTP_MAX];
+	size_t n = 0;
+	struct rig r;
+
+	(void)state;
+	fill_packet(zeros);
+	fill_packet(damaged);
+	damaged[100] = '1';
+	assert_int_equal(open_rig(&r, steps, N(steps)), 0);
+	assert_int_equal(pv_mpu_read_otp(&r.m, b, &n, &r.e), 0);
+	assert_int_equal(n, 776);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(b[i], 0);
 	close_rig(&r);
 }
 
@@ -574,6 +612,7 @@ main(void)
 		cmocka_unit_test(test_certificate),
 		cmocka_unit_test(test_read_unsupported),
 		cmocka_unit_test(test_read_otp),
+		cmocka_unit_test(test_read_otp_damaged),
 		cmocka_unit_test(test_download),
 		cmocka_unit_test(test_download_nack),
 		cmocka_unit_test(test_download_leftover),
