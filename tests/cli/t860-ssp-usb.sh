@@ -117,4 +117,15 @@ expect 5 'OTP 60, which the package would burn, is not blank' \
 said 'no license was spent' "before a license is spent"
 usb_stop chip5
 otp_is 5 8 "0x00000000" "and before anything is burnt"
+
+# Closed with this key hash and told to be done, but without a secret.
+hash=$(provisor sim show "$T/chip4" | awk \
+	'$1 == "OTP" && $2 >= 24 && $2 <= 31 { printf " --otp %d=%s", $2, $3 }')
+# shellcheck disable=SC2086
+vmp 6 stm32mp15 --closed --otp 8=0x300 $hash
+usb_run chip6
+expect 5 'closed, but none of its secret words is burnt and locked' \
+	"a closed chip without secrets is no PASS" -- own 6 ssp.stm32
+said 'no license was spent' "and costs no license"
+usb_stop chip6
 done_testing
